@@ -1,0 +1,160 @@
+"""What the nodes ask of the host: folders, progress and interrupt, clips out of VIDEO sockets, previews."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import folder_paths
+from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy.utils import ProgressBar
+from comfy_api.v0_0_2 import InputImpl, io, ui
+
+from ..kinetics.errors import KineticsError, Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..kinetics.video.decode import Clip
+
+#: Weights are looked for in these folders under the host's ``models``.
+MODEL_FOLDER = "correlated_kinetics"
+
+
+def report_progress() -> Progress:
+    """A progress call for kinetics: moves the node's bar, and stops the job on the host's interrupt.
+
+    The bar is throttled by the host; the interrupt is asked for on every call, so that a cancel takes
+    effect within one frame's work.
+    """
+    bar: ProgressBar | None = None
+
+    def progress(done: int, total: int) -> None:
+        nonlocal bar
+        throw_exception_if_processing_interrupted()
+        if bar is None:
+            bar = ProgressBar(max(total, 1))
+        bar.update_absolute(done, max(total, 1))
+
+    return progress
+
+
+def model_folders() -> list[Path]:
+    """Where the host keeps weights for this pack."""
+    return [Path(folder_paths.models_dir) / MODEL_FOLDER]
+
+
+def open_clip(video, name: str | None = None) -> Clip:
+    """The clip behind a VIDEO socket: its own file and trim window, nothing decoded yet."""
+    from ..kinetics.video.decode import Clip
+
+    start, duration = video.get_active_trim_window()
+    return Clip(video.get_stream_source(), start=start, duration=duration, name=name)
+
+
+def video_from(path: str | os.PathLike):
+    """A core VIDEO of a file."""
+    return InputImpl.VideoFromFile(str(path))
+
+
+def clip_titles(clips: Sequence[Clip]) -> list[str]:
+    """The clips' names without suffix, made different from each other by a number."""
+    taken: dict[str, int] = {}
+    titles = []
+    for clip in clips:
+        stem = Path(clip.name).stem
+        taken[stem] = taken.get(stem, 0) + 1
+        titles.append(stem if taken[stem] == 1 else f"{stem}_{taken[stem]}")
+    return titles
+
+
+def temp_folder(step: str) -> Path:
+    """A new, empty folder under the host's temp folder, which the host clears when it starts."""
+    parent = Path(folder_paths.get_temp_directory()) / "correlated_kinetics"
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{step}_", dir=parent))
+
+
+def saved_result(path: str | os.PathLike, folder: io.FolderType) -> ui.SavedResult:
+    """How the front end asks for a file of the host's temp or output folder."""
+    root = folder_paths.get_temp_directory() if folder is io.FolderType.temp else folder_paths.get_output_directory()
+    relative = Path(path).resolve().relative_to(Path(root).resolve())
+    return ui.SavedResult(relative.name, relative.parent.as_posix() if relative.parent != Path(".") else "", folder)
+
+
+def preview_videos(paths: Sequence[str | os.PathLike], folder: io.FolderType = io.FolderType.temp) -> ui.PreviewVideo:
+    """Show video files in the node."""
+    return ui.PreviewVideo([saved_result(path, folder) for path in paths])
+
+
+def preview_image(image: np.ndarray, step: str) -> dict:
+    """Show one RGB uint8 picture in the node."""
+    from PIL import Image
+
+    path = temp_folder(step) / "preview.png"
+    Image.fromarray(image).save(path, compress_level=1)
+    return {"images": [saved_result(path, io.FolderType.temp)]}
+
+
+def output_path(prefix: str, suffix: str, width: int, height: int) -> Path:
+    """The next numbered file for a filename prefix, inside the host's output folder.
+
+    Raises
+    ------
+    KineticsError
+        When the prefix leads out of the output folder.
+    """
+    root = Path(folder_paths.get_output_directory()).resolve()
+    if not (root / prefix).resolve().is_relative_to(root):
+        raise KineticsError(f"The filename prefix {prefix!r} leads out of the output folder; give a name, or folder/name, inside it.")
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(root), width, height)
+    # The host counts images and videos by their own pattern; a file of ours that is already there is never overwritten.
+    while (path := Path(folder) / f"{name}_{counter:05}_{suffix}").exists():
+        counter += 1
+    return path
+
+
+def input_folder(name: str) -> Path:
+    """A folder inside the host's input folder.
+
+    Raises
+    ------
+    KineticsError
+        When it leads out of the input folder, or isn't there.
+    """
+    root = Path(folder_paths.get_input_directory()).resolve()
+    folder = (root / name).resolve()
+    if not folder.is_relative_to(root):
+        raise KineticsError(f"The folder {name!r} leads out of ComfyUI's input folder; choose one inside it.")
+    if not folder.is_dir():
+        raise KineticsError(f"There is no folder {name!r} in ComfyUI's input folder; put your clips there, or choose another folder.")
+    return folder
+
+
+def video_files(folder: Path) -> list[Path]:
+    """Video and GIF files of a folder, by name."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    names = set(folder_paths.filter_files_content_types([path.name for path in files], ["video"]))
+    return [path for path in files if path.name in names or path.suffix.lower() == ".gif"]
+
+
+def fingerprint_files(paths: Iterable[Path]) -> str:
+    """Changes when a file is added, removed, renamed or written to."""
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"{path.name}|{stat.st_mtime_ns}|{stat.st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def sentence_or_true(check: Callable[[], object]) -> bool | str:
+    """The host's form of a validation: True, or the sentence of the KineticsError that ``check`` raised."""
+    try:
+        check()
+    except KineticsError as error:
+        return str(error)
+    return True

@@ -1,0 +1,270 @@
+"""Skeletons: find people, extract one, clean it, hand it to other packs and back, save it."""
+
+from __future__ import annotations
+
+from comfy_api.v0_0_2 import io, ui
+
+from ..kinetics.errors import KineticsError
+from .host import model_folders, open_clip, output_path, preview_image, report_progress
+from .io_types import CATEGORY, PoseKeypointSocket, PoseSequenceSocket
+
+
+def estimator_input() -> io.DynamicCombo.Input:
+    """The choice of estimator, shared by the nodes that look for people."""
+    return io.DynamicCombo.Input(
+        "estimator",
+        options=[
+            io.DynamicCombo.Option(
+                "MediaPipe",
+                [
+                    io.Boolean.Input(
+                        "download",
+                        default=False,
+                        tooltip="When the model file (9 MB) is missing: download it from Google's model storage and check its SHA-256. Off: nothing is fetched, a sentence tells where to put it.",
+                    ),
+                ],
+            ),
+            io.DynamicCombo.Option(
+                "OpenPose (controlnet-aux)",
+                [io.String.Input("weights", default="body_pose_model.pth", tooltip="File in models/correlated_kinetics: OpenPose's body model.")],
+            ),
+            io.DynamicCombo.Option(
+                "RTMPose (rtmlib)",
+                [
+                    io.String.Input("weights", default="rtmpose.onnx", tooltip="File in models/correlated_kinetics: an RTMPose model with COCO's 17 or Halpe's 26 keypoints."),
+                ],
+            ),
+        ],
+        tooltip="What finds the joints. MediaPipe is the default; the others need their package and weights that you have.",
+    )  # fmt: skip
+
+
+def make_estimator(choice: dict):
+    """The estimator that the socket's value asks for."""
+    from ..kinetics.pose.estimators import make_estimator
+
+    names = {"MediaPipe": "mediapipe", "OpenPose (controlnet-aux)": "openpose", "RTMPose (rtmlib)": "rtmpose"}
+    return make_estimator(
+        names[choice["estimator"]], weights=choice.get("weights"), folders=model_folders(), download=choice.get("download", False)
+    )
+
+
+class FindPeople(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CK_FindPeople",
+            display_name="Find People",
+            category=f"{CATEGORY}/Skeleton",
+            description="Looks for people in one frame and shows them numbered from left to right, to choose the batter by number or by a point.",
+            search_aliases=["detect people", "person detector", "choose person", "bounding box"],
+            inputs=[
+                io.Video.Input("clip", tooltip="The clip to look at."),
+                io.Float.Input("time", default=0.0, min=0.0, max=86400.0, step=0.01, tooltip="Seconds from the start of the clip."),
+                estimator_input(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="picture", tooltip="The frame with each person's box and number."),
+                io.BoundingBox.Output(display_name="boxes", tooltip="The boxes, left to right, with score."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, clip, time, estimator) -> io.NodeOutput:
+        import torch
+
+        from ..kinetics.draw import draw_people_choice
+        from ..kinetics.pose.extract import find_people_at
+
+        frame, people = find_people_at(open_clip(clip), time, make_estimator(estimator), progress=report_progress())
+        picture = draw_people_choice(frame.image.copy(), people)
+        boxes = [
+            {"x": round(x), "y": round(y), "width": round(w), "height": round(h), "label": f"person {index}", "score": person.score}
+            for index, person in enumerate(people)
+            for x, y, w, h in [person.box]
+        ]
+        tensor = torch.from_numpy(picture).float().div_(255).unsqueeze(0)
+        return io.NodeOutput(tensor, [boxes], ui=preview_image(picture, "people"))
+
+
+class ExtractSkeleton(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CK_ExtractSkeleton",
+            display_name="Extract Skeleton",
+            category=f"{CATEGORY}/Skeleton",
+            description="Finds the batter among the people of a clip, follows that one person and measures the joints in every frame, "
+            "at the frames' own times. Where the person can't be seen, joints are missing, never guessed.",
+            search_aliases=["pose estimation", "openpose", "mediapipe", "dwpose", "keypoints", "track person", "batter"],
+            inputs=[
+                io.Video.Input("clip", tooltip="One clip, or a list: the node runs once per clip."),
+                estimator_input(),
+                io.DynamicCombo.Input(
+                    "subject",
+                    options=[
+                        io.DynamicCombo.Option("the one who swings", []),
+                        io.DynamicCombo.Option("largest", []),
+                        io.DynamicCombo.Option(
+                            "point",
+                            [
+                                io.Int.Input("x", default=640, min=0, max=16384, tooltip="Pixels from the left, on the person."),
+                                io.Int.Input("y", default=360, min=0, max=16384, tooltip="Pixels from the top, on the person."),
+                                io.Int.Input("frame", default=0, min=0, max=10_000_000, tooltip="In which frame the point lies on the person."),
+                            ],
+                        ),
+                        io.DynamicCombo.Option(
+                            "number",
+                            [io.Int.Input("number", default=0, min=0, max=99, tooltip="Which person, counted from the left, from 0; Find People shows the numbers.")],
+                        ),
+                    ],
+                    tooltip="Whom to follow. Boxes or masks, when plugged in, decide instead.",
+                ),
+                io.BoundingBox.Input("boxes", optional=True, force_input=True, tooltip="The person's box: one, or one per frame, e.g. from core's detectors or SAM3."),
+                io.Mask.Input("masks", optional=True, tooltip="The person's mask: one, or one per frame, e.g. SAM3 asked for 'batter'."),
+            ],
+            outputs=[PoseSequenceSocket.Output(display_name="skeleton", tooltip="The joints over time, with confidence and provenance.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, clip, estimator, subject, boxes=None, masks=None) -> io.NodeOutput:
+        from ..kinetics.pose.extract import extract_pose
+        from ..kinetics.pose.preview import pose_preview_image
+
+        opened = open_clip(clip)
+        pose = extract_pose(
+            opened, make_estimator(estimator), subject=cls.subject_text(subject), boxes=boxes,
+            masks=None if masks is None else masks.cpu().numpy() > 0.5, progress=report_progress(),
+        )  # fmt: skip
+        return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton"))
+
+    @staticmethod
+    def subject_text(choice: dict) -> str:
+        """The command line's word for the choice."""
+        match choice["subject"]:
+            case "the one who swings":
+                return "auto"
+            case "point":
+                return f"{choice['x']},{choice['y']}@{choice['frame']}"
+            case "number":
+                return str(choice["number"])
+            case other:
+                return other
+
+
+class CleanSkeleton(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CK_CleanSkeleton",
+            display_name="Clean Skeleton",
+            category=f"{CATEGORY}/Skeleton",
+            description="Drops uncertain joints, undoes left/right swaps, drops outliers, and fills only short gaps. "
+            "The plot shows raw against clean; every step is kept in the skeleton's provenance.",
+            search_aliases=["smooth pose", "filter keypoints", "hampel", "outliers", "jitter", "left right swap", "fill gaps"],
+            inputs=[
+                PoseSequenceSocket.Input("skeleton", tooltip="A skeleton."),
+                io.Float.Input("confidence", default=0.3, min=0.0, max=1.0, step=0.01, tooltip="Joints less certain than this are dropped."),
+                io.Boolean.Input("repair_swaps", default=True, tooltip="Undo frames where the estimator took left for right."),
+                io.Boolean.Input("reject_outliers", default=True, tooltip="Drop joints that jump away from their own path (Hampel)."),
+                io.Float.Input("fill_gap", default=0.2, min=0.0, max=5.0, step=0.01, tooltip="Seconds: gaps up to this length are interpolated, longer ones stay gaps; 0 fills none."),
+            ],
+            outputs=[PoseSequenceSocket.Output(display_name="skeleton", tooltip="The cleaned skeleton.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, skeleton, confidence, repair_swaps, reject_outliers, fill_gap) -> io.NodeOutput:
+        from ..kinetics.plots import plot_clean
+        from ..kinetics.pose.clean import clean
+
+        cleaned = clean(skeleton, confidence=confidence, outliers=reject_outliers, swaps=repair_swaps, max_gap_s=fill_gap)
+        return io.NodeOutput(cleaned, ui=preview_image(plot_clean(skeleton, cleaned), "clean"))
+
+
+class SkeletonToKeypoints(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CK_SkeletonToKeypoints",
+            display_name="Skeleton to Keypoints",
+            category=f"{CATEGORY}/Skeleton",
+            description="Gives a skeleton to nodes that speak POSE_KEYPOINT: core's SDPose nodes, controlnet-aux, pose editors.",
+            search_aliases=["POSE_KEYPOINT", "openpose json", "dwpose", "sdpose", "export pose"],
+            inputs=[
+                PoseSequenceSocket.Input("skeleton", tooltip="A skeleton in pixels."),
+                io.Boolean.Input("binarise", default=False, tooltip="For controlnet-aux, which drops every joint that isn't fully certain: confidence becomes 0 or 1."),
+            ],
+            outputs=[PoseKeypointSocket.Output(display_name="keypoints", tooltip="OpenPose's 18 joints per frame, in pixels.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, skeleton, binarise) -> io.NodeOutput:
+        from ..kinetics.pose.openpose_json import to_pose_keypoint
+
+        return io.NodeOutput(to_pose_keypoint(skeleton, binarise=binarise))
+
+
+class KeypointsToSkeleton(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CK_KeypointsToSkeleton",
+            display_name="Keypoints to Skeleton",
+            category=f"{CATEGORY}/Skeleton",
+            description="Takes POSE_KEYPOINT of core's SDPose nodes, controlnet-aux or DWPose in place of our own extraction. "
+            "The times come from the clip that the keypoints were found in, or from a frame rate.",
+            search_aliases=["POSE_KEYPOINT", "openpose json", "dwpose", "sdpose", "import pose"],
+            inputs=[
+                PoseKeypointSocket.Input("keypoints", tooltip="Keypoints, one entry per frame."),
+                io.Video.Input("clip", optional=True, tooltip="The clip they were found in: its timestamps are used."),
+                io.Float.Input("fps", default=0.0, min=0.0, max=1000.0, step=0.01, tooltip="Frames per second, when no clip is plugged in. A rate is never guessed."),
+                io.DynamicCombo.Input(
+                    "person",
+                    options=[
+                        io.DynamicCombo.Option("largest", []),
+                        io.DynamicCombo.Option("number", [io.Int.Input("number", default=0, min=0, max=99, tooltip="Which person of the first frame with people, from 0.")]),
+                    ],
+                    tooltip="Whom to follow when there are several people.",
+                ),
+            ],
+            outputs=[PoseSequenceSocket.Output(display_name="skeleton", tooltip="The joints over time.")],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, keypoints, fps, person, clip=None) -> io.NodeOutput:
+        from ..kinetics.pose.openpose_json import from_pose_keypoint
+        from ..kinetics.pose.preview import pose_preview_image
+
+        if clip is None and fps <= 0:
+            raise KineticsError("Keypoints to Skeleton has no times: plug in the clip that the keypoints were found in, or set fps.")
+        choice = person.get("number", person["person"])
+        opened = None if clip is None else open_clip(clip)
+        if opened is None:
+            pose = from_pose_keypoint(keypoints, fps=fps, person=choice, source="keypoints")
+        else:
+            pose = from_pose_keypoint(keypoints, t=opened.timestamps(), person=choice, source=opened.name)
+        return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton"))
+
+
+class SaveSkeleton(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CK_SaveSkeleton",
+            display_name="Save Skeleton",
+            category=f"{CATEGORY}/Skeleton",
+            description="Saves a skeleton as pose.json: joint names, times, positions, confidence and how it was made.",
+            search_aliases=["pose json", "export skeleton", "save keypoints"],
+            is_output_node=True,
+            inputs=[
+                PoseSequenceSocket.Input("skeleton", tooltip="A skeleton."),
+                io.String.Input("filename_prefix", default="correlated_kinetics/pose", tooltip="Name, or folder/name, inside ComfyUI's output folder."),
+            ],
+            outputs=[],
+        )
+
+    @classmethod
+    def execute(cls, skeleton, filename_prefix) -> io.NodeOutput:
+        path = output_path(filename_prefix, ".json", *skeleton.size)
+        skeleton.save(path)
+        return io.NodeOutput(ui=ui.PreviewText(f"{path.name}: {len(skeleton)} frames, {len(skeleton.names)} joints"))

@@ -1,0 +1,62 @@
+"""The host's own front end in a real browser: workflows dropped on the canvas, exported, and run from its button."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from comfy_server import ComfyServer
+from frontend import open_frontend
+
+WORKFLOWS = ("six_shots", "skeleton_interchange")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, sample_clips):
+    base = tmp_path_factory.mktemp("host")
+    folder = base / "input" / "correlated_kinetics" / "sample_clips"
+    folder.mkdir(parents=True)
+    for clip in sample_clips[:2]:
+        shutil.copyfile(clip, folder / clip.name)
+    with ComfyServer(base / "log.txt", **{name: base / name for name in ("input", "output", "temp", "user")}) as running:
+        yield running
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "nodes2"])
+def frontend(server, request):
+    with open_frontend(server.address, vue_nodes=request.param) as opened:
+        yield opened
+
+
+@pytest.mark.browser
+def test_workflows_dropped_on_the_canvas_are_whole_and_export_their_api_form(frontend, root):
+    for name in WORKFLOWS:
+        nodes = frontend.drop(root / "workflows" / f"{name}.json")
+        written = json.loads((root / "workflows" / f"{name}.json").read_text(encoding="utf-8"))["nodes"]
+        assert sorted(node["type"] for node in nodes) == sorted(node["type"] for node in written)
+        assert [node for node in nodes if node["broken"] or not node["known"]] == []
+        kept = json.loads((root / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
+        assert frontend.export_api() == kept, f"run scripts/export_workflows.py {name}"
+    assert frontend.errors == []
+
+
+@pytest.mark.browser
+def test_run_from_the_button_shows_previews(frontend, root, server):
+    frontend.drop(root / "workflows" / "six_shots.json")
+    frontend.queue()
+    frontend.page.wait_for_function(
+        "() => { const find = (type) => window.app.graph._nodes.filter(n => n.type === type);"
+        " return [...find('CK_SaveGIF'), ...find('CK_ExtractSkeleton')].every(n => window.app.nodeOutputs[n.id]?.images?.length) }",
+        timeout=300_000,
+    )
+    frontend.page.wait_for_timeout(2000)
+    frontend.show_all()
+    shots = root / "tests" / "artefacts"
+    shots.mkdir(exist_ok=True)
+    frontend.page.screenshot(path=shots / f"six_shots_{'nodes2' if frontend.vue_nodes else 'classic'}.png")
+    shown = frontend.page.evaluate(
+        "() => window.app.graph._nodes.filter(n => n.type.startsWith('CK_')).map(n => [n.type, (window.app.nodeOutputs[n.id]?.images || []).length])"
+    )
+    assert [kind for kind, count in shown if count == 0] == []
+    assert frontend.errors == []

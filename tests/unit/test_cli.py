@@ -1,0 +1,88 @@
+"""The command line's contract: names of commands and files, exit status, one line on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kinetics.cli import main
+from kinetics.video.decode import Clip
+from kinetics.video.encode import VideoWriter
+
+
+def run(root, *arguments, cwd=None):
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", "kinetics", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+
+
+@pytest.fixture
+def two_clips(tmp_path):
+    paths = []
+    for index, name in enumerate(("off drive", "ہک")):
+        paths.append(tmp_path / f"{name}.mp4")
+        with VideoWriter(paths[-1], 160, 90, 25) as writer:
+            for frame in range(10):
+                writer.write(np.full((90, 160, 3), 40 + 100 * index + 5 * frame, np.uint8))
+    return paths
+
+
+def test_composites_writes_mp4_and_gif_named_after_the_grid(two_clips, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["composites", *map(str, two_clips), "-o", str(out), "--no-skeletons", "--tile", "160x90"]) == 0
+    assert {path.name for path in out.iterdir()} == {"shots_1x2.mp4", "shots_1x2.gif"}
+    assert capsys.readouterr().out.split() == [str(out / "shots_1x2.mp4"), str(out / "shots_1x2.gif")]
+    assert Clip(out / "shots_1x2.mp4").info.fps == 30
+
+
+def test_grid_asked_for_is_the_grid_made(two_clips, tmp_path):
+    assert main(["composites", *map(str, two_clips), "-o", str(tmp_path), "--no-skeletons", "--tile", "160x90", "--grid", "2x3"]) == 0
+    assert (tmp_path / "shots_2x3.mp4").exists()
+
+
+def test_synth_draws_the_shots_named_with_their_truth(tmp_path):
+    assert main(["synth", str(tmp_path), "--shots", "hook", "--fps", "10", "--size", "320x180"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"hook.mp4", "hook.truth.json"}
+    assert json.loads((tmp_path / "hook.truth.json").read_text(encoding="utf-8"))["shot"] == "hook"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["pose", "missing.mp4", "-o", "pose.json"], "missing.mp4"),
+        (["composites", "missing.mp4", "-o", "out"], "missing.mp4"),
+        (["synth", "out", "--shots", "googly"], "googly"),
+    ],
+)
+def test_bad_input_ends_with_status_2_and_one_line(root, tmp_path, arguments, words):
+    result = run(root, *arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1 and words in lines[0]
+    assert result.stdout == "" and not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize("arguments", [["synth", "out", "--size", "12"], ["composites", "a.mp4", "-o", "out", "--grid", "0x3"], ["synth", "out", "--fps", "0"], []])
+def test_unreadable_options_end_with_status_2(root, tmp_path, arguments):
+    result = run(root, *arguments, cwd=tmp_path)
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+
+
+def test_same_clip_twice_is_refused(two_clips, tmp_path, capsys):
+    assert main(["composites", str(two_clips[0]), str(two_clips[0]), "-o", str(tmp_path / "out"), "--no-skeletons"]) == 2
+    assert "given twice" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_pose_json_holds_what_the_contract_names(sample_clips, tmp_path):
+    target = tmp_path / "pose.json"
+    assert main(["pose", str(sample_clips[0]), "-o", str(target)]) == 0
+    pose = json.loads(target.read_text(encoding="utf-8"))
+    assert {"names", "size", "t", "xy", "conf", "space", "provenance"} <= set(pose)
+    frames, joints = len(pose["t"]), len(pose["names"])
+    assert len(pose["xy"]) == len(pose["conf"]) == frames == 75 and len(pose["xy"][0]) == joints
+    assert pose["size"] == [1280, 720] and pose["space"] == "px" and {"left_shoulder", "right_ankle", "neck", "pelvis"} <= set(pose["names"])
