@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
 from comfy_api.v0_0_2 import io, ui
 
 from ..kinetics.errors import KineticsError
 from .host import model_folders, open_clip, output_path, preview_image, report_progress
 from .io_types import CATEGORY, PoseKeypointSocket, PoseSequenceSocket
+
+if TYPE_CHECKING:
+    from ..kinetics.pose.estimators import PoseEstimator
 
 
 def estimator_input() -> io.DynamicCombo.Input:
@@ -24,29 +31,22 @@ def estimator_input() -> io.DynamicCombo.Input:
                     ),
                 ],
             ),
-            io.DynamicCombo.Option(
-                "OpenPose (controlnet-aux)",
-                [io.String.Input("weights", default="body_pose_model.pth", tooltip="File in models/correlated_kinetics: OpenPose's body model.")],
-            ),
-            io.DynamicCombo.Option(
-                "RTMPose (rtmlib)",
-                [
-                    io.String.Input("weights", default="rtmpose.onnx", tooltip="File in models/correlated_kinetics: an RTMPose model with COCO's 17 or Halpe's 26 keypoints."),
-                ],
-            ),
+            io.DynamicCombo.Option("OpenPose (controlnet-aux)", []),
+            io.DynamicCombo.Option("RTMPose (rtmlib)", []),
         ],
-        tooltip="What finds the joints. MediaPipe is the default; the others need their package and weights that you have.",
+        tooltip="What finds the joints. MediaPipe is the default; the others need their package, and weights that you put into models/correlated_kinetics: body_pose_model.pth, rtmpose.onnx.",
     )  # fmt: skip
 
 
-def make_estimator(choice: dict):
-    """The estimator that the socket's value asks for."""
+@contextmanager
+def chosen_estimator(choice: dict) -> Iterator[PoseEstimator]:
+    """The estimator that the socket's value asks for, closed at the end of the block."""
     from ..kinetics.pose.estimators import make_estimator
 
-    names = {"MediaPipe": "mediapipe", "OpenPose (controlnet-aux)": "openpose", "RTMPose (rtmlib)": "rtmpose"}
-    return make_estimator(
-        names[choice["estimator"]], weights=choice.get("weights"), folders=model_folders(), download=choice.get("download", False)
-    )
+    name = {"MediaPipe": "mediapipe", "OpenPose (controlnet-aux)": "openpose", "RTMPose (rtmlib)": "rtmpose"}[choice["estimator"]]
+    estimator = make_estimator(name, folders=model_folders(), download=choice.get("download", False), progress=report_progress())
+    with closing(estimator):
+        yield estimator
 
 
 class FindPeople(io.ComfyNode):
@@ -74,14 +74,16 @@ class FindPeople(io.ComfyNode):
         import torch
 
         from ..kinetics.draw import draw_people_choice
-        from ..kinetics.pose.extract import find_people_at
+        from ..kinetics.pose.find import find_people
 
-        frame, people = find_people_at(open_clip(clip), time, make_estimator(estimator), progress=report_progress())
-        picture = draw_people_choice(frame.image.copy(), people)
+        image = next(open_clip(clip).trimmed(time).frames()).image
+        with chosen_estimator(estimator) as model:
+            people = find_people(image, model)
+            names = model.joint_names
+        picture = draw_people_choice(image, [(person.box, person.xy, person.conf, names) for person in people])
         boxes = [
-            {"x": round(x), "y": round(y), "width": round(w), "height": round(h), "label": f"person {index}", "score": person.score}
-            for index, person in enumerate(people)
-            for x, y, w, h in [person.box]
+            dict(zip(("x", "y", "width", "height"), map(round, person.box), strict=True), label=f"person {number}", score=float(person.conf.mean()))
+            for number, person in enumerate(people)
         ]
         tensor = torch.from_numpy(picture).float().div_(255).unsqueeze(0)
         return io.NodeOutput(tensor, [boxes], ui=preview_image(picture, "people"))
@@ -128,14 +130,14 @@ class ExtractSkeleton(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip, estimator, subject, boxes=None, masks=None) -> io.NodeOutput:
+        from ..kinetics.draw import pose_preview_image
         from ..kinetics.pose.extract import extract_pose
-        from ..kinetics.pose.preview import pose_preview_image
 
         opened = open_clip(clip)
-        pose = extract_pose(
-            opened, make_estimator(estimator), subject=cls.subject_text(subject), boxes=boxes,
-            masks=None if masks is None else masks.cpu().numpy() > 0.5, progress=report_progress(),
-        )  # fmt: skip
+        with chosen_estimator(estimator) as model:
+            pose = extract_pose(
+                opened, model, subject=cls.subject_text(subject), boxes=boxes, masks=masks, progress=report_progress()
+            )  # fmt: skip
         return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton"))
 
     @staticmethod
@@ -221,8 +223,9 @@ class KeypointsToSkeleton(io.ComfyNode):
                 io.DynamicCombo.Input(
                     "person",
                     options=[
+                        io.DynamicCombo.Option("the one who swings", []),
                         io.DynamicCombo.Option("largest", []),
-                        io.DynamicCombo.Option("number", [io.Int.Input("number", default=0, min=0, max=99, tooltip="Which person of the first frame with people, from 0.")]),
+                        io.DynamicCombo.Option("number", [io.Int.Input("number", default=0, min=0, max=99, tooltip="Which person in the list of the first frame with so many, from 0.")]),
                     ],
                     tooltip="Whom to follow when there are several people.",
                 ),
@@ -232,17 +235,18 @@ class KeypointsToSkeleton(io.ComfyNode):
 
     @classmethod
     def execute(cls, keypoints, fps, person, clip=None) -> io.NodeOutput:
+        from ..kinetics.draw import pose_preview_image
         from ..kinetics.pose.openpose_json import from_pose_keypoint
-        from ..kinetics.pose.preview import pose_preview_image
 
         if clip is None and fps <= 0:
             raise KineticsError("Keypoints to Skeleton has no times: plug in the clip that the keypoints were found in, or set fps.")
-        choice = person.get("number", person["person"])
+        choice = "auto" if person["person"] == "the one who swings" else person.get("number", person["person"])
         opened = None if clip is None else open_clip(clip)
         if opened is None:
             pose = from_pose_keypoint(keypoints, fps=fps, person=choice, source="keypoints")
         else:
-            pose = from_pose_keypoint(keypoints, t=opened.timestamps(), person=choice, source=opened.name)
+            times = [t for _, t, _ in opened.pictures()]
+            pose = from_pose_keypoint(keypoints, t=times, person=choice, source=opened.name)
         return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton"))
 
 
