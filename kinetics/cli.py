@@ -6,10 +6,15 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import KineticsError, Progress
+
+if TYPE_CHECKING:
+    from .pose_sequence import PoseSequence
 
 
 def size_argument(text: str) -> tuple[int, int]:
@@ -79,16 +84,32 @@ def run_synth(options: argparse.Namespace) -> None:
 
 def run_pose(options: argparse.Namespace) -> None:
     from .pose.clean import clean
-    from .pose.estimators import make_estimator
-    from .pose.extract import extract_pose
-    from .video.decode import Clip
 
-    estimator = make_estimator(options.estimator, weights=options.weights, download=options.download)
-    pose = extract_pose(Clip(options.clip), estimator, subject=options.subject, progress=show_progress(f"{options.clip.name}: skeleton"))
+    pose = read_pose(options) if options.clip.is_dir() or options.clip.suffix.lower() in (".json", ".npz") else measure_pose(options)
     if not options.raw:
         pose = clean(pose)
     pose.save(options.output)
     print(options.output)
+
+
+def read_pose(options: argparse.Namespace) -> PoseSequence:
+    """The skeleton in a file of this pack or of another tool."""
+    from .pose.sources import load_pose
+
+    person = int(options.subject) if options.subject.isdigit() else options.subject
+    return load_pose(options.clip, fps=float(options.fps) if options.fps else None, person=person)
+
+
+def measure_pose(options: argparse.Namespace) -> PoseSequence:
+    """The skeleton found in a clip."""
+    from .pose.estimators import make_estimator
+    from .pose.extract import extract_pose
+    from .video.decode import Clip
+
+    if options.fps:
+        raise KineticsError(f"{options.clip} is a clip and has its own times; --fps is for skeleton files without times.")
+    with closing(make_estimator(options.estimator, weights=options.weights, download=options.download)) as estimator:
+        return extract_pose(Clip(options.clip), estimator, subject=options.subject, progress=show_progress(f"{options.clip.name}: skeleton"))
 
 
 def run_composites(options: argparse.Namespace) -> None:
@@ -123,10 +144,11 @@ def build_parser() -> argparse.ArgumentParser:
     synth.add_argument("--overlays", action="store_true", help="a score bar and a watermark")
 
     pose = command("pose", run_pose, "Find the batter, follow that one person, and write the joints of every frame.")
-    pose.add_argument("clip", type=Path, metavar="CLIP")
+    pose.add_argument("clip", type=Path, metavar="CLIP", help="a clip; or a skeleton file to convert: OpenPose or POSE_KEYPOINT JSON (file or folder), *_series.npz")
     pose.add_argument("-o", "--output", type=Path, required=True, metavar="POSE_JSON")
     pose.add_argument("--raw", action="store_true", help="leave out the clean-up (confidence gate, swaps, outliers, short gaps)")
     pose.add_argument("--estimator", choices=("mediapipe", "openpose", "rtmpose"), default="mediapipe")
+    pose.add_argument("--fps", type=rate_argument, help="frames per second of a skeleton file that has no times")
     pose.add_argument("--weights", help="file of the estimator's weights")
     add_subject(pose)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -81,14 +82,12 @@ def build_composites(
         from .pose.estimators import make_estimator
         from .pose.extract import extract_pose
 
-        estimator = make_estimator("mediapipe", download=download)
-        with tempfile.TemporaryDirectory(prefix="kinetics_") as folder:
+        with tempfile.TemporaryDirectory(prefix="kinetics_") as folder, closing(make_estimator(download=download)) as estimator:
             drawn = []
             for index, clip in enumerate(clips):
-                name = clip.name
-                pose = clean(extract_pose(clip, estimator, subject=subject, progress=report(f"{name}: skeleton")))
+                pose = clean(extract_pose(clip, estimator, subject=subject, progress=report(f"{clip.name}: skeleton")))
                 path = Path(folder) / f"{index}.mp4"
-                render_skeleton_clip(pose, path, view="subject", progress=report(f"{name}: drawing"))
-                drawn.append(Clip(path, name=name))
+                render_skeleton_clip(pose, path, view="subject", trails=0.4, progress=report(f"{clip.name}: drawing"))
+                drawn.append(Clip(path, name=clip.name))
             compose("skeletons", drawn)
     return written

@@ -86,3 +86,19 @@ def test_pose_json_holds_what_the_contract_names(sample_clips, tmp_path):
     frames, joints = len(pose["t"]), len(pose["names"])
     assert len(pose["xy"]) == len(pose["conf"]) == frames == 75 and len(pose["xy"][0]) == joints
     assert pose["size"] == [1280, 720] and pose["space"] == "px" and {"left_shoulder", "right_ankle", "neck", "pelvis"} <= set(pose["names"])
+
+
+def test_pose_converts_another_tools_file(tmp_path):
+    people = [{"pose_keypoints_2d": [value for joint in range(18) for value in (100.0 + joint, 50.0 + 2 * joint, 0.9)]}]
+    source = tmp_path / "openpose.json"
+    source.write_text(json.dumps([{"canvas_width": 320, "canvas_height": 180, "people": people}] * 5), encoding="utf-8")
+    assert main(["pose", str(source), "-o", str(tmp_path / "pose.json"), "--fps", "25"]) == 0
+    pose = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))
+    assert pose["t"] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16]) and pose["size"] == [320, 180]
+
+
+def test_pose_of_a_file_without_times_asks_for_the_rate(tmp_path, capsys):
+    source = tmp_path / "openpose.json"
+    source.write_text(json.dumps({"canvas_width": 320, "canvas_height": 180, "people": [{"pose_keypoints_2d": [10.0, 20.0, 0.9] * 18}]}), encoding="utf-8")
+    assert main(["pose", str(source), "-o", str(tmp_path / "pose.json")]) == 2
+    assert "fps" in capsys.readouterr().err and not (tmp_path / "pose.json").exists()
