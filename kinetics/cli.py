@@ -166,7 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
 def add_subject(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--subject", default="auto", metavar="auto|largest|X,Y[@FRAME]|N",
-        help="whom to follow: the one who swings, the largest, the one at a point of a frame, or the Nth from the left",
+        help="whom to follow: the one who swings, the largest, the one at a point of a frame, or person N, from 0, left to right",
     )  # fmt: skip
     parser.add_argument("--download", action="store_true", help="fetch the pose model when it is missing (its SHA-256 is checked)")
 
