@@ -45,6 +45,7 @@ class LoadClips(io.ComfyNode):
             description="Gathers clips: every video of a folder inside ComfyUI's input folder, and whatever is plugged into the sockets "
             "(a new one appears as each is filled). Nothing is decoded into memory; the clips go on as a list, and the nodes after it run once per clip.",
             search_aliases=["load videos", "video folder", "batch load", "six shots", "cricket clips", "import clips"],
+            has_intermediate_output=True,
             is_input_list=True,
             inputs=[
                 io.Combo.Input(
@@ -55,6 +56,7 @@ class LoadClips(io.ComfyNode):
                 ),
                 io.Autogrow.Input(
                     "clips",
+                    optional=True,
                     template=io.Autogrow.TemplatePrefix(
                         io.Video.Input("clip", optional=True, tooltip="A clip, for example from Load Video or Trim Video; its trim window is kept."),
                         prefix="clip",
@@ -107,6 +109,7 @@ class SampleClips(io.ComfyNode):
             description="Draws clips of a synthetic batter playing the canonical shots, so that every workflow can be tried without footage. "
             "The motion is known exactly: what the pack measures on these clips can be checked.",
             search_aliases=["synthetic batter", "test clips", "demo clips", "cricket sample", "ground truth"],
+            has_intermediate_output=True,
             inputs=[
                 io.Combo.Input("shot", options=["all six", *SHOT_CHOICES], default="all six", tooltip="Which shot to draw."),
                 io.Float.Input("fps", default=25.0, min=5.0, max=240.0, step=0.01, tooltip="Frames per second."),
@@ -142,6 +145,7 @@ class NormaliseClip(io.ComfyNode):
             description="Brings clips to one frame rate, canvas and duration, by the frames' own timestamps. Variable frame rates, repeated frames "
             "and damage are said in the report. Several clips are handled together, so that they can share a duration.",
             search_aliases=["resample fps", "force rate", "change frame rate", "letterbox", "crop video", "trim", "slow motion", "vfr", "cfr"],
+            has_intermediate_output=True,
             is_input_list=True,
             inputs=[
                 io.Video.Input("clips", tooltip="One clip or a list of clips."),

@@ -27,6 +27,7 @@ class DrawSkeleton(io.ComfyNode):
             category=f"{CATEGORY}/Composite",
             description="Draws a skeleton over time: on black, on its clip, or on the clip dimmed. Left is orange, right is blue; faint, hollow joints are uncertain ones.",
             search_aliases=["render pose", "stick figure", "openpose", "overlay skeleton", "trails"],
+            has_intermediate_output=True,
             inputs=[
                 PoseSequenceSocket.Input("skeleton", tooltip="A skeleton in pixels, or a list of them."),
                 io.Combo.Input("background", options=["black", "clip", "dim"], default="black", tooltip="What the skeleton is drawn on; clip and dim need the clip."),
@@ -62,6 +63,7 @@ class GridComposite(io.ComfyNode):
             category=f"{CATEGORY}/Composite",
             description="Plays any number of clips side by side, in step, with titles. Streams: one frame per clip in memory.",
             search_aliases=["video grid", "side by side", "2x3", "split screen", "montage", "compare videos", "tile"],
+            has_intermediate_output=True,
             is_input_list=True,
             inputs=[
                 io.Video.Input("clips", tooltip="A list of clips."),

@@ -58,6 +58,7 @@ class FindPeople(io.ComfyNode):
             category=f"{CATEGORY}/Skeleton",
             description="Looks for people in one frame and shows them numbered from left to right, to choose the batter by number or by a point.",
             search_aliases=["detect people", "person detector", "choose person", "bounding box"],
+            has_intermediate_output=True,
             inputs=[
                 io.Video.Input("clip", tooltip="The clip to look at."),
                 io.Float.Input("time", default=0.0, min=0.0, max=86400.0, step=0.01, tooltip="Seconds from the start of the clip."),
@@ -99,6 +100,7 @@ class ExtractSkeleton(io.ComfyNode):
             description="Finds the batter among the people of a clip, follows that one person and measures the joints in every frame, "
             "at the frames' own times. Where the person can't be seen, joints are missing, never guessed.",
             search_aliases=["pose estimation", "openpose", "mediapipe", "dwpose", "keypoints", "track person", "batter"],
+            has_intermediate_output=True,
             inputs=[
                 io.Video.Input("clip", tooltip="One clip, or a list: the node runs once per clip."),
                 estimator_input(),
@@ -164,6 +166,7 @@ class CleanSkeleton(io.ComfyNode):
             description="Drops uncertain joints, undoes left/right swaps, drops outliers, and fills only short gaps. "
             "The plot shows raw against clean; every step is kept in the skeleton's provenance.",
             search_aliases=["smooth pose", "filter keypoints", "hampel", "outliers", "jitter", "left right swap", "fill gaps"],
+            has_intermediate_output=True,
             inputs=[
                 PoseSequenceSocket.Input("skeleton", tooltip="A skeleton."),
                 io.Float.Input("confidence", default=0.3, min=0.0, max=1.0, step=0.01, tooltip="Joints less certain than this are dropped."),
@@ -216,6 +219,7 @@ class KeypointsToSkeleton(io.ComfyNode):
             description="Takes POSE_KEYPOINT of core's SDPose nodes, controlnet-aux or DWPose in place of our own extraction. "
             "The times come from the clip that the keypoints were found in, or from a frame rate.",
             search_aliases=["POSE_KEYPOINT", "openpose json", "dwpose", "sdpose", "import pose"],
+            has_intermediate_output=True,
             inputs=[
                 PoseKeypointSocket.Input("keypoints", tooltip="Keypoints, one entry per frame."),
                 io.Video.Input("clip", optional=True, tooltip="The clip they were found in: its timestamps are used."),
