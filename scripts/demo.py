@@ -49,7 +49,7 @@ def prepare_own(clips: list[Path], input_folder: Path) -> list[str]:
     return [path.stem.replace("_", " ") for path in clips]
 
 
-def adapt_prompt(prompt: dict, folder: str, titles: list[str] | None, grid: str, subject: str) -> dict:
+def adapt_prompt(prompt: dict, folder: str, titles: list[str] | None, grid: str, subject: dict) -> dict:
     """The workflow's API form for these clips: their folder, titles, grid and batter."""
     prompt = json.loads(json.dumps(prompt))
     for node in prompt.values():
@@ -58,8 +58,8 @@ def adapt_prompt(prompt: dict, folder: str, titles: list[str] | None, grid: str,
             inputs["folder"] = folder
         if node["class_type"] == "CK_GridComposite" and titles:
             inputs["titles"] = "\n".join(titles)
-        if node["class_type"] == "CK_ExtractSkeleton" and subject != "auto":
-            inputs.update(subject_inputs(subject))
+        if node["class_type"] == "CK_ExtractSkeleton":
+            inputs.update(subject)
         if "filename_prefix" in inputs:
             inputs["filename_prefix"] = inputs["filename_prefix"].replace("2x3", grid)
     return prompt
@@ -67,14 +67,14 @@ def adapt_prompt(prompt: dict, folder: str, titles: list[str] | None, grid: str,
 
 def subject_inputs(subject: str) -> dict:
     """The Extract Skeleton node's inputs for the command line's word."""
-    if subject == "largest":
-        return {"subject": "largest"}
+    if subject in ("auto", "largest"):
+        return {} if subject == "auto" else {"subject": "largest"}
     if match := re.fullmatch(r"(\d+),(\d+)(?:@(\d+))?", subject):
         x, y, frame = (int(part or 0) for part in match.groups())
         return {"subject": "point", "subject.x": x, "subject.y": y, "subject.frame": frame}
     if subject.isdigit():
         return {"subject": "number", "subject.number": int(subject)}
-    raise SystemExit(f"--subject {subject!r} is none of auto, largest, X,Y, X,Y@FRAME and N.")
+    raise argparse.ArgumentTypeError(f"{subject!r} is none of auto, largest, X,Y, X,Y@FRAME and N")
 
 
 class Progress:
@@ -113,7 +113,7 @@ def collect(history: dict, host_output: Path, target: Path) -> list[Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="demo.sh", description=__doc__)
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="one to six clips of your own (default: six sample clips)")
-    parser.add_argument("--subject", default="auto", metavar="auto|largest|X,Y[@FRAME]|N", help="whom to follow in your clips")
+    parser.add_argument("--subject", type=subject_inputs, default="auto", metavar="auto|largest|X,Y[@FRAME]|N", help="whom to follow in your clips")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "output", metavar="DIR", help="where the composites go")
     options = parser.parse_args()
     if len(options.clips) > 6:
