@@ -272,7 +272,7 @@ def choose(
     longest = max(len(track.people) for track in tracks)
     tallest = max(track.size for track in tracks)
     # Somebody seen for a moment, or a part taken for a body, may seem to swing: they count the less, the shorter and the smaller.
-    swings = [swing_travel(track, names, t) * float(np.sqrt(len(track.people) / longest * track.size / tallest)) for track in tracks]
+    swings = [swing_travel(track, names, t) * len(track.people) / longest * float(np.sqrt(track.size / tallest)) for track in tracks]
     scores = [swing + PRESENCE * presence(track, tallest, size) for swing, track in zip(swings, tracks, strict=True)]
     order = np.argsort(scores)[::-1]
     first = tracks[order[0]]
