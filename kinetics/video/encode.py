@@ -125,6 +125,8 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = Fraction(1, TICKS)
+        # PyAV asks for slices, which make each call wait for its picture; whole frames in parallel are x264's own default.
+        context.thread_type = "FRAME"
         context.color_range, context.colorspace = ColorRange.MPEG, _BT709
         context.color_primaries = context.color_trc = _BT709
         return stream
