@@ -72,11 +72,11 @@ class Repeated:
         self._clip, self._times = clip, times
         self.info, self.losses = clip.info, clip.losses
 
-    def frames(self):
+    def frames(self, careful=True):
         index, offset = 0, 0.0
         for _ in range(self._times):
             t = 0.0
-            for frame in self._clip.frames():
+            for frame in self._clip.frames(careful):
                 t = frame.t
                 yield Frame(index, offset + t, frame.image)
                 index += 1

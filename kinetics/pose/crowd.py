@@ -8,7 +8,6 @@ from itertools import combinations
 import numpy as np
 
 from .appearance import unlikeness
-from .cuts import CutFinder
 from .estimators import Person, PoseEstimator
 from .find import LEVELS, TOO_FAR, confirm, find_people, part_of, same_person, search, tiles_of
 from .follow import Track, TrackFollower
@@ -58,7 +57,6 @@ class Crowd:
     def __init__(self, estimator: PoseEstimator, finder: PoseEstimator, subject: Subject):
         self._estimator, self._finder = estimator, finder
         self._subject = subject
-        self._cut_finder = CutFinder()
         self._live: list[TrackFollower] = []
         self._recent: deque[tuple[int, float, np.ndarray]] = deque(maxlen=_LOOK_BACK)
         self._tiles: list[Region] = []
@@ -69,11 +67,11 @@ class Crowd:
         self.tracks: list[Track] = []
         self.cuts: list[int] = []
 
-    def see(self, image: np.ndarray, index: int, t: float) -> None:
-        """Take the next frame."""
+    def see(self, image: np.ndarray, index: int, t: float, begins_shot: bool) -> None:
+        """Take the next frame; ``begins_shot`` when it follows a cut."""
         if index == 0:
             self._recent = deque(maxlen=max(2, min(_LOOK_BACK, _LOOK_BACK_BYTES // image.nbytes)))
-        if self._cut_finder.is_cut(image):
+        if begins_shot:
             self.cuts.append(index)
             self.close()
             self._recent.clear()

@@ -15,6 +15,7 @@ from ..pose_sequence import PoseSequence
 from ..video.decode import Clip, Frame
 from .body import MIDPOINTS, midpoint
 from .crowd import Crowd
+from .cuts import CutFinder
 from .estimators import Person, PoseEstimator
 from .identity import gather, number
 from .subject import Subject, choose, gather_boxed, read_boxes, read_masks
@@ -71,8 +72,8 @@ def extract_pose(
         crowd = Crowd(estimator, finder, wanted)
         times = array("d")
         try:
-            for frame in _decode_ahead(clip):
-                crowd.see(frame.image, frame.index, frame.t)
+            for frame, begins_shot in _decode_ahead(clip):
+                crowd.see(frame.image, frame.index, frame.t, begins_shot)
                 times.append(frame.t)
                 if progress:
                     progress(len(times), max(info.frame_count, len(times)))
@@ -127,12 +128,12 @@ class _Estimators:
             estimator.close()
 
 
-def _decode_ahead(clip: Clip) -> Iterator[Frame]:
-    """The clip's frames, decoded in a thread of their own while the estimator works."""
-    frames: queue.Queue[Frame | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+def _decode_ahead(clip: Clip) -> Iterator[tuple[Frame, bool]]:
+    """The clip's frames and whether a shot begins there, found in a thread of its own while the estimator works."""
+    frames: queue.Queue[tuple[Frame, bool] | BaseException | None] = queue.Queue(maxsize=_AHEAD)
     stop = threading.Event()
 
-    def put(item: Frame | BaseException | None) -> bool:
+    def put(item: tuple[Frame, bool] | BaseException | None) -> bool:
         while not stop.is_set():
             try:
                 frames.put(item, timeout=0.1)
@@ -143,8 +144,9 @@ def _decode_ahead(clip: Clip) -> Iterator[Frame]:
 
     def decode() -> None:
         try:
-            for frame in clip.frames():
-                if not put(frame):
+            cuts = CutFinder()
+            for frame in clip.frames(careful=False):
+                if not put((frame, cuts.is_cut(frame.image))):
                     return
             put(None)
         except BaseException as error:  # handed to the thread that waits for the frame

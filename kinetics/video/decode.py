@@ -176,9 +176,9 @@ class Clip:
         """What the clip is. The first call reads the file's packets once and decodes its first frame."""
         return self._survey().info
 
-    def frames(self) -> Iterator[Frame]:
-        """Decode the window, one ``Frame`` at a time; each call starts anew."""
-        make_rgb = RgbMaker(self._survey().layout)
+    def frames(self, careful: bool = True) -> Iterator[Frame]:
+        """Decode the window, one ``Frame`` at a time; each call starts anew. Pictures to be measured, not shown, need no careful colours."""
+        make_rgb = RgbMaker(self._survey().layout, careful)
         for index, t, picture in self.pictures():
             yield Frame(index, t, make_rgb(picture))
 

@@ -65,7 +65,7 @@ class DrawnClip:
         self.losses = []
         self.info = SimpleNamespace(name="drawn.mp4", width=size[0], height=size[1], frame_count=frames, fps=Fraction(FPS))
 
-    def frames(self):
+    def frames(self, careful=True):
         for index in range(self._frames):
             yield Frame(index, index / FPS, self._draw(index))
 
