@@ -59,4 +59,5 @@ def test_run_from_the_button_shows_previews(frontend, root, server):
         "() => window.app.graph._nodes.filter(n => n.type.startsWith('CK_')).map(n => [n.type, (window.app.nodeOutputs[n.id]?.images || []).length])"
     )
     assert [kind for kind, count in shown if count == 0] == []
+    assert frontend.page.get_by_text("failed to load").count() == 0
     assert frontend.errors == []
