@@ -124,7 +124,7 @@ class ExtractSkeleton(io.ComfyNode):
                     ],
                     tooltip="Whom to follow. Boxes or masks, when plugged in, decide instead.",
                 ),
-                io.Custom("BOUNDING_BOX").Input("boxes", optional=True, tooltip="The person's box: one, or one per frame, e.g. from core's detectors or SAM3."),
+                io.Custom("BOUNDING_BOX").Input("boxes", optional=True, extra_dict={"forceInput": True}, tooltip="The person's box: one, or one per frame, e.g. from core's detectors or SAM3."),
                 io.Mask.Input("masks", optional=True, tooltip="The person's mask: one, or one per frame, e.g. SAM3 asked for 'batter'."),
             ],
             outputs=[PoseSequenceSocket.Output(display_name="skeleton", tooltip="The joints over time, with confidence and provenance.")],
