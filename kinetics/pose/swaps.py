@@ -12,7 +12,6 @@ from .body import ARMS, LEGS, RAYLEIGH_MEDIAN, find_stretches, runs, torso_lengt
 
 #: What may be swapped at a frame: (arms, legs).
 STATES = ((0, 0), (1, 0), (0, 1), (1, 1))
-STATE_NAMES = ("none", "arms", "legs", "all")
 
 #: A misfit counts as (r/σ)²/2, at most this much: one wild sample, or a cut in the clip, decides nothing.
 MISFIT_CAP = 12.0
