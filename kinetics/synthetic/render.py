@@ -93,7 +93,9 @@ class Renderer:
         middle = np.array([camera.size[0] / 2, camera.size[1] / 2, 1.0])
         corner = np.linalg.inv(moved[0]) @ middle
         shift = np.linalg.norm((moved[1] @ corner / (moved[1] @ corner)[2] - middle)[:2])
-        few = moments[np.linspace(0, len(moments) - 1, int(np.clip(shift / 3.0, 1, 6)) + 2).astype(int)[1:-1]]
+        # Middles of equal parts of the exposure: their mean is its middle, where the people are drawn too.
+        count = int(np.clip(np.ceil(shift / 3.0), 1, 8))
+        few = moments[0] + (moments[-1] - moments[0]) * (np.arange(count) + 0.5) / count
         picture = np.zeros((camera.size[1], camera.size[0], 3), np.float32)
         for s in few:
             picture += cv2.warpPerspective(plate.image, plate.to_frame(camera, s), camera.size, flags=cv2.INTER_LINEAR)
