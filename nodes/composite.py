@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from pathlib import Path
 
 from comfy_api.v0_0_2 import io
 
 from ..kinetics.errors import KineticsError
-from .host import clip_titles, open_clip, preview_videos, report_progress, temp_folder, video_from
+from .host import clip_titles, open_clip, preview_videos, report_progress, safe_stem, temp_folder, video_from
 from .io_types import CATEGORY, PoseSequenceSocket
-
-
-def safe_stem(name: str) -> str:
-    """A file name out of a clip's name: any script stays, separators and dots at the front go."""
-    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).lstrip(".") or "clip"
 
 
 class DrawSkeleton(io.ComfyNode):

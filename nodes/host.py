@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -79,6 +80,11 @@ def temp_folder(step: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{step}_", dir=parent))
 
 
+def safe_stem(name: str) -> str:
+    """A file name out of a clip's name: any script stays, separators and dots at the front go."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).lstrip(".") or "clip"
+
+
 def saved_result(path: str | os.PathLike, folder: io.FolderType) -> ui.SavedResult:
     """How the front end asks for a file of the host's temp or output folder."""
     root = folder_paths.get_temp_directory() if folder is io.FolderType.temp else folder_paths.get_output_directory()
@@ -98,6 +104,13 @@ def preview_image(image: np.ndarray, step: str) -> dict:
     path = temp_folder(step) / "preview.png"
     Image.fromarray(image).save(path, compress_level=1)
     return {"images": [saved_result(path, io.FolderType.temp)]}
+
+
+def image_tensor(image: np.ndarray):
+    """A core IMAGE of one RGB uint8 picture."""
+    import torch
+
+    return torch.from_numpy(image).float().div_(255).unsqueeze(0)
 
 
 def output_path(prefix: str, suffix: str, width: int, height: int) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from comfy_api.v0_0_2 import io, ui
 
 from ..kinetics.errors import KineticsError
-from .host import model_folders, open_clip, output_path, preview_image, report_progress
+from .host import image_tensor, model_folders, open_clip, output_path, preview_image, report_progress
 from .io_types import CATEGORY, PoseKeypointSocket, PoseSequenceSocket
 
 if TYPE_CHECKING:
@@ -72,8 +72,6 @@ class FindPeople(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip, time, estimator) -> io.NodeOutput:
-        import torch
-
         from ..kinetics.draw import draw_people_choice
         from ..kinetics.pose.find import find_people
 
@@ -86,8 +84,7 @@ class FindPeople(io.ComfyNode):
             dict(zip(("x", "y", "width", "height"), map(round, person.box), strict=True), label=f"person {number}", score=float(person.conf.mean()))
             for number, person in enumerate(people)
         ]
-        tensor = torch.from_numpy(picture).float().div_(255).unsqueeze(0)
-        return io.NodeOutput(tensor, [boxes], ui=preview_image(picture, "people"))
+        return io.NodeOutput(image_tensor(picture), [boxes], ui=preview_image(picture, "people"))
 
 
 class ExtractSkeleton(io.ComfyNode):
@@ -179,7 +176,7 @@ class CleanSkeleton(io.ComfyNode):
 
     @classmethod
     def execute(cls, skeleton, confidence, repair_swaps, reject_outliers, fill_gap) -> io.NodeOutput:
-        from ..kinetics.plots import plot_clean
+        from ..kinetics.plots.clean import plot_clean
         from ..kinetics.pose.clean import clean
 
         cleaned = clean(skeleton, confidence=confidence, outliers=reject_outliers, swaps=repair_swaps, max_gap_s=fill_gap)

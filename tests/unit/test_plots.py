@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kinetics.errors import KineticsError
-from kinetics.plots import FILLED, GATED, OUTLIER, SWAPPED, plot_clean
+from kinetics.plots.clean import plot_clean
+from kinetics.plots.page import FILLED, GATED, OUTLIER, SWAPPED
 from kinetics.pose.clean import clean
 from kinetics.pose_sequence import PoseSequence
 

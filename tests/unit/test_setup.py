@@ -66,6 +66,6 @@ def test_kinetics_needs_no_host_and_no_torch():
     """The science is importable, and the command line answers, where neither torch nor ComfyUI is."""
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['torch', 'comfy', 'comfy_api', 'folder_paths', 'mediapipe'])); "
-        "import kinetics.cli, kinetics.composites, kinetics.synthetic, kinetics.draw, kinetics.plots, kinetics.pose.extract, kinetics.pose.clean"
+        "import kinetics.cli, kinetics.composites, kinetics.synthetic, kinetics.draw, kinetics.plots.clean, kinetics.pose.extract, kinetics.pose.clean"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

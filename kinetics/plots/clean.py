@@ -1,4 +1,4 @@
-"""Plots for a person to judge by; drawn without a display and without matplotlib's global state."""
+"""A skeleton before and after clean-up."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import KineticsError
-from .files import write_beside
-from .pose.body import ARMS, LEGS, find_stretches
-from .pose_sequence import LIMB_NAMES, PoseSequence
+from ..errors import KineticsError
+from ..pose.body import ARMS, LEGS, find_stretches
+from ..pose_sequence import LIMB_NAMES, PoseSequence
+from .page import FAINT, FILLED, GATED, OUTLIER, SIDE_COLOURS, SWAPPED, TEXT, open_page, to_pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 #: Joints shown first among those that changed as much.
 PREFERRED = ("left_wrist", "right_wrist", "left_ankle", "right_ankle", "bat_tip")
-
-PAGE, PANEL, GRID, TEXT, FAINT = "#15171c", "#1d2027", "#343a46", "#d9dde5", "#7d8696"
-GATED, OUTLIER, FILLED, SWAPPED = "#f0c040", "#ff5d5d", "#3fae7a", "#b18cff"
-SIDE_COLOURS = {"left": "#f29614", "right": "#46acf5"}
 
 
 def plot_clean(
@@ -72,7 +68,7 @@ def plot_clean(
     rows = [clean.index(name) for name in joints]
 
     stretch = find_stretches(clean)
-    figure = _page(size)
+    figure = open_page(size)
     grid = figure.subplots(len(rows), 2, sharex=True, squeeze=False)
     unit = {"px": "px", "body": "body lengths", "m": "m"}[clean.space]
     for row, (column, name) in enumerate(zip(rows, joints, strict=True)):
@@ -87,7 +83,7 @@ def plot_clean(
         grid[-1, axis].set_xlabel("time (s)", color=FAINT, fontsize=8)
     _key(figure, steps)
     figure.supxlabel(_summary(raw, clean, steps), color=TEXT, fontsize=7.8)
-    return _pixels(figure, size, path)
+    return to_pixels(figure, size, path)
 
 
 def _draw_track(
@@ -187,32 +183,3 @@ def _key(figure: Figure, steps: Mapping[str, Mapping[str, Any]]) -> None:
         handles=entries, loc="outside upper center", ncols=len(entries), frameon=False, labelcolor=TEXT, fontsize=8.5, handlelength=1.4,
         columnspacing=1.6,
     )  # fmt: skip
-
-
-def _page(size: tuple[int, int]) -> Figure:
-    """An empty dark figure of exactly ``size`` pixels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, facecolor=PAGE, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _pixels(figure: Figure, size: tuple[int, int], path: str | os.PathLike | None) -> np.ndarray:
-    """Style the axes, draw, and write the .png when asked."""
-    for plot in figure.axes:
-        plot.set_facecolor(PANEL)
-        plot.grid(True, color=GRID, linewidth=0.6)
-        plot.tick_params(colors=FAINT, labelsize=7.5, length=2)
-        for spine in plot.spines.values():
-            spine.set_color(GRID)
-        plot.margins(x=0.01)
-    figure.canvas.draw()
-    image = np.array(figure.canvas.buffer_rgba())[: size[1], : size[0], :3]
-    if path is not None:
-        from PIL import Image
-
-        with write_beside(path) as part:
-            Image.fromarray(image).save(part, format="PNG")
-    return image

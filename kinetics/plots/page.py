@@ -1,0 +1,46 @@
+"""The page that every plot is drawn on: colours, an empty figure without a display, and its pixels."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..files import write_beside
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGE, PANEL, GRID, TEXT, FAINT = "#15171c", "#1d2027", "#343a46", "#d9dde5", "#7d8696"
+GATED, OUTLIER, FILLED, SWAPPED = "#f0c040", "#ff5d5d", "#3fae7a", "#b18cff"
+SIDE_COLOURS = {"left": "#f29614", "right": "#46acf5"}
+
+
+def open_page(size: tuple[int, int]) -> Figure:
+    """An empty dark figure of exactly ``size`` pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, facecolor=PAGE, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_pixels(figure: Figure, size: tuple[int, int], path: str | os.PathLike | None) -> np.ndarray:
+    """Style the axes, draw, and write the .png when asked."""
+    for plot in figure.axes:
+        plot.set_facecolor(PANEL)
+        plot.grid(True, color=GRID, linewidth=0.6)
+        plot.tick_params(colors=FAINT, labelsize=7.5, length=2)
+        for spine in plot.spines.values():
+            spine.set_color(GRID)
+        plot.margins(x=0.01)
+    figure.canvas.draw()
+    image = np.array(figure.canvas.buffer_rgba())[: size[1], : size[0], :3]
+    if path is not None:
+        from PIL import Image
+
+        with write_beside(path) as part:
+            Image.fromarray(image).save(part, format="PNG")
+    return image
