@@ -229,6 +229,36 @@ def align_per_frame(
     )
 
 
+def pair_frames(pose: PoseSequence, ref: PoseSequence, stretched: bool = False) -> tuple[TimeMap, np.ndarray]:
+    """Which frames of two sequences belong together when nothing better (a DTW) is known.
+
+    Parameters
+    ----------
+    pose, ref : PoseSequence
+    stretched : bool
+        The whole of ``pose`` over the whole of ``ref``; otherwise the same seconds since each one's first frame.
+
+    Returns
+    -------
+    TimeMap
+        Times of ``pose`` to times of ``ref``.
+    (n, 2) int
+        Frames of ``pose`` inside ``ref``'s time, and the nearest frame of ``ref`` to each.
+    """
+    span = ref.t[-1] - ref.t[0]
+    length = pose.t[-1] - pose.t[0]
+    rate = span / length if stretched and length > 0 else 1.0
+
+    def time_map(t: np.ndarray) -> np.ndarray:
+        # Clipped where only rounding leads outside, or the last frame of a stretched clip had no partner.
+        at = ref.t[0] + (t - pose.t[0]) * rate
+        return np.where((at > ref.t[-1]) & (at <= ref.t[-1] + 1e-9 * (1 + span)), ref.t[-1], at)
+
+    at = time_map(pose.t)
+    frames = np.flatnonzero(at <= ref.t[-1])
+    return time_map, np.stack([frames, np.abs(at[frames, None] - ref.t).argmin(axis=1)], axis=1)
+
+
 def centre_on_root(pose: PoseSequence) -> PoseSequence:
     """Put the pelvis at the origin of each frame and measure in median shoulder widths.
 
