@@ -1,0 +1,1 @@
+"""Shots compared: time warping, the kinetic chain, distances between shots."""
