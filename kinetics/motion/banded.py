@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 
-class BlockTridiagonal:
-    """A positive definite banded matrix A, held as a block tridiagonal one.
+class Banded:
+    """A positive definite banded matrix A.
 
     Parameters
     ----------
@@ -20,71 +20,59 @@ class BlockTridiagonal:
 
     Notes
     -----
-    A = L Lᵀ with blocks L_k on and F_k = A_{k+1,k} L_k⁻ᵀ below the diagonal. The inverse follows backwards
+    A = L Lᵀ by LAPACK; for the inverse L is cut into blocks, L_k on and F_k below its diagonal. The inverse follows backwards
     (Takahashi's recursion; Rue and Martino 2007, doi:10.1016/j.jspi.2006.07.016): with G = F_k L_k⁻¹,
     Σ_{k+1,k} = −Σ_{k+1,k+1} G and Σ_{k,k} = L_k⁻ᵀL_k⁻¹ + Gᵀ Σ_{k+1,k+1} G.
     """
 
     def __init__(self, bands: np.ndarray) -> None:
-        width, self.n = bands.shape[0] - 1, bands.shape[1]
-        self.width, b = width, max(width, 8)
-        self.block, count = b, -(-self.n // b)
-        padded = np.zeros((width + 1, count * b + width))
-        padded[:, : self.n] = bands
-        padded[0, self.n :] = 1.0
-        diagonal, below = np.zeros((count, b, b)), np.zeros((count, b, b))
-        column = np.arange(count * b)
-        for j in range(width + 1):
-            row = column % b + j
-            inside = row < b
-            values = padded[j, : count * b]
-            diagonal[column[inside] // b, row[inside], column[inside] % b] = values[inside]
-            diagonal[column[inside] // b, column[inside] % b, row[inside]] = values[inside]
-            below[column[~inside] // b, row[~inside] - b, column[~inside] % b] = values[~inside]
-        self.inverse = np.empty_like(diagonal)  # L_k⁻¹
-        self.below = np.empty_like(diagonal)  # F_k
-        log_det, left = 0.0, np.zeros((b, b))
-        for k in range(count):
-            lower = np.linalg.cholesky(diagonal[k] - left)
-            log_det += np.log(np.diagonal(lower)).sum()
-            self.inverse[k] = np.linalg.inv(lower)
-            self.below[k] = below[k] @ self.inverse[k].T
-            left = self.below[k] @ self.below[k].T
-        self.log_det = 2 * float(log_det)
+        from scipy.linalg import cholesky_banded
+
+        self.width, self.n = bands.shape[0] - 1, bands.shape[1]
+        self._lower = cholesky_banded(bands, lower=True, check_finite=False)
+        self.log_det = 2 * float(np.log(self._lower[0]).sum())
         self._inverse_bands: np.ndarray | None = None
-
-    def _split(self, y: np.ndarray) -> np.ndarray:
-        count, b = len(self.inverse), self.block
-        padded = np.zeros((count * b, y.shape[1]))
-        padded[: self.n] = y
-        return padded.reshape(count, b, -1)
-
-    def _backward(self, y: np.ndarray) -> np.ndarray:
-        """L⁻ᵀ y for blocks y (count, b, k), in place."""
-        y[-1] = self.inverse[-1].T @ y[-1]
-        for k in range(len(y) - 2, -1, -1):
-            y[k] = self.inverse[k].T @ (y[k] - self.below[k].T @ y[k + 1])
-        return y.reshape(-1, y.shape[2])[: self.n]
 
     def solve(self, y: np.ndarray) -> np.ndarray:
         """A⁻¹ y for y (n, k)."""
-        y = self._split(y)
-        y[0] = self.inverse[0] @ y[0]
-        for k in range(1, len(y)):
-            y[k] = self.inverse[k] @ (y[k] - self.below[k - 1] @ y[k - 1])
-        return self._backward(y)
+        from scipy.linalg import cho_solve_banded
+
+        return cho_solve_banded((self._lower, True), y, check_finite=False)
 
     def sample(self, noise: np.ndarray) -> np.ndarray:
-        """Turn standard normal (n, k) into draws from N(0, A⁻¹)."""
-        return self._backward(self._split(noise))
+        """Turn standard normal (n, k) into draws from N(0, A⁻¹): L⁻ᵀ times them."""
+        from scipy.linalg import solve_banded
+
+        upper = np.zeros_like(self._lower)
+        for j in range(min(self.width + 1, self.n)):
+            upper[self.width - j, j:] = self._lower[j, : self.n - j]
+        return solve_banded((0, self.width), upper, noise, check_finite=False)
+
+    def _blocks(self) -> tuple[np.ndarray, np.ndarray]:
+        """L_k and F_k (count, b, b), the last block filled up with ones."""
+        b = max(self.width, 8)
+        count = -(-self.n // b)
+        padded = np.zeros((self.width + 1, count * b))
+        padded[:, : self.n] = self._lower
+        padded[0, self.n :] = 1.0
+        diagonal, below = np.zeros((count, b, b)), np.zeros((count, b, b))
+        column = np.arange(count * b)
+        for j in range(self.width + 1):
+            row = column % b + j
+            inside = row < b
+            diagonal[column[inside] // b, row[inside], column[inside] % b] = padded[j, inside]
+            below[column[~inside] // b, row[~inside] - b, column[~inside] % b] = padded[j, ~inside]
+        return diagonal, below
 
     def inverse_bands(self) -> np.ndarray:
         """(width + 1, n): the band of A⁻¹, as ``bands``."""
         if self._inverse_bands is not None:
             return self._inverse_bands
-        count, b = len(self.inverse), self.block
-        G = self.below @ self.inverse
-        own = np.swapaxes(self.inverse, 1, 2) @ self.inverse
+        diagonal, below = self._blocks()
+        count, b = diagonal.shape[:2]
+        inverse = np.linalg.inv(diagonal)
+        G = below @ inverse
+        own = np.swapaxes(inverse, 1, 2) @ inverse
         full = np.zeros((count, 2 * b, b))  # Σ_{k,k} over Σ_{k+1,k}
         full[-1, :b] = own[-1]
         for k in range(count - 2, -1, -1):

@@ -72,6 +72,13 @@ def polynomial_coefficients(u: np.ndarray, degree: int, order: int, weight: np.n
     return (root * q @ row)[:, :, 0] * factorial(order) / scale**order
 
 
+def cubic_contrast(t: np.ndarray) -> np.ndarray:
+    """Coefficients (n, 4) at times (n, 4) that take out parabolas and leave the noise its variance: the third divided difference, 1/Π(t_j − t_k)."""
+    span = t[:, -1:, None] - t[:, :1, None]
+    c = 1 / ((t[:, :, None] - t[:, None, :] + np.eye(4) * span) / span).prod(axis=2)
+    return c / np.sqrt((c**2).sum(axis=1, keepdims=True))
+
+
 def centred_rule(order: int) -> Rule:
     """The parabola through a sample and its two neighbours; at the ends the same one, and for ẍ the cubic through four samples."""
 
