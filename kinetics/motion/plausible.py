@@ -1,0 +1,165 @@
+"""What a bat can't do: tips that no bat of this batter reaches, or that fly; and what a user has to know before he believes a number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .swing import Peak
+
+#: Farthest a tip can be from the hands, in body heights: a bat of 0.965 m (Law 5) held 0.07 m from its end by a batter 1.5 m tall; 2.1 trunk
+#: lengths. And the least that the bat of a batter shows when it shows most: 0.65 m below the hands at 1.95 m is 0.33, seen from a steep angle.
+REACH, SHORTEST_BAT = 0.6, 0.22
+
+#: A skeleton's tip of less confidence than this is refused: readers of such files mark so the tips that no bat reaches.
+SURE = 0.3
+
+#: A skeleton's tip nearer to the hands than this, in body heights (0.2 trunk lengths), is what its program writes when it saw no bat.
+IN_HANDS = 0.06
+
+#: Nor is a tip there and back this fast, body heights a second: 50 m/s at 1.75 m, where the best hit at about 30.
+FLIGHT = 29.0
+
+#: What a frame missing at the peak adds to its relative σ: of drawn clips measured from pixels one missed its peak by 24 % with three frames missing,
+#: others by 0 to 8 % with two to four. Rough, but the curve's own σ was several times too small.
+UNSEEN = 0.06
+
+#: When this part of the tips is impossible, what is left isn't a bat either.
+TOO_MANY = 0.2
+
+
+def impossible_tips(t: np.ndarray, hands: np.ndarray, tip: np.ndarray, heights: np.ndarray, sigma: float, told: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], bool]:
+    """Tips that can't be the bat's.
+
+    Parameters
+    ----------
+    t : (T,) s
+    hands, tip : (T, 2) px of the reference frame; NaN where unknown
+    heights : (T,) px of the reference frame
+        The batter's height; changing only where the camera's zoom isn't known.
+    sigma : float
+        Relative standard error of it; twice that is given as grace.
+    told : (T,)
+        Confidence of the tips that come from a skeleton, NaN for the others: of what nobody saw, the unsure ones and those in the
+        hands are refused as well. A tip that was seen may lie in the hands, end-on.
+
+    Returns
+    -------
+    (T,) bool
+        Tips to refuse.
+    tuple of str
+        Sentences that say why.
+    bool
+        Nothing of the track is to be believed.
+    """
+    grace = 1 + 2 * sigma
+    length = np.linalg.norm(tip - hands, axis=1) / heights
+    seen = np.isfinite(length)
+    count = int(seen.sum())
+    none = np.zeros(len(t), bool)
+    if not count:
+        return none, (), False
+    said = []
+    far = seen & (np.nan_to_num(length) > REACH * grace)
+    if far.any():
+        said.append(
+            f"{int(far.sum())} of {count} tips lie farther from the hands than any bat reaches (up to {np.nanmax(length):.2f} body heights; {REACH:g} is the most) and were refused."
+        )
+    unsure = seen & ~far & (np.nan_to_num(told, nan=1.0) < SURE)
+    if unsure.any():
+        said.append(f"{int(unsure.sum())} of {count} tips have a confidence under {SURE:g} in the skeleton's file and were refused.")
+    near = seen & ~unsure & np.isfinite(told) & (np.nan_to_num(length) < IN_HANDS)
+    if near.any():
+        said.append(f"{int(near.sum())} of {count} tips lie in the hands, where no bat ends, and were refused.")
+    flying = _flying(t, tip / heights[:, None], seen & ~far & ~near & ~unsure)
+    if flying.any():
+        said.append(f"{int(flying.sum())} tips jump away and back faster than {FLIGHT:g} body heights a second and were refused.")
+    refused = far | unsure | near | flying
+    good = seen & ~refused
+    if not good.any() or np.percentile(length[good], 95) * grace < SHORTEST_BAT:
+        longest = np.percentile(length[good], 95) if good.any() else np.nan
+        if good.any():
+            said.append(f"The tip never leaves the hands by more than {longest:.2f} body heights: that is no bat.")
+        return seen, tuple(said), True
+    return refused, tuple(said), bool(refused.sum() > TOO_MANY * count)
+
+
+def _flying(t: np.ndarray, tip: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Samples that are reached and left faster than a bat flies, while their neighbours are near each other."""
+    out = np.zeros(len(t), bool)
+    seen = np.flatnonzero(there)
+    if len(seen) < 3:
+        return out
+    step = np.linalg.norm(np.diff(tip[seen], axis=0), axis=1) / np.diff(t[seen])
+    past = np.linalg.norm(tip[seen[2:]] - tip[seen[:-2]], axis=1) / (t[seen[2:]] - t[seen[:-2]])
+    out[seen[1:-1][(step[:-1] > FLIGHT) & (step[1:] > FLIGHT) & (past < FLIGHT / 2)]] = True
+    return out
+
+
+def blur_flag(speed: float, length: float, interval: float, exposure: float | None) -> tuple[str, ...]:
+    """Where the peak smears the tip over more than half the bat's length in one exposure.
+
+    Parameters
+    ----------
+    speed, length : float
+        Peak tip speed and the bat's length from the hands, px/s and px of the same picture.
+    interval : float
+        From frame to frame, s.
+    exposure : float, optional
+        s; half the interval when not known.
+    """
+    smear = speed * (exposure if exposure is not None else 0.5 * interval) / length
+    if not smear > 0.5:
+        return ()
+    how = f"in an exposure of {1000 * exposure:.0f} ms" if exposure is not None else "if the shutter is open for half of each frame"
+    return (f"At the peak the tip smears over {smear:.1f} bat lengths {how}: its place, and so the peak, may be off by more than the σ says.",)
+
+
+def unseen_flag(clock: np.ndarray, speed: np.ndarray, peak_t: float) -> tuple[str, ...]:
+    """Where the peak lies between two measured frames that are farther apart than two steps of the clip."""
+    ends = _ends(clock, speed, peak_t)
+    if ends is None:
+        return ()
+    return (
+        f"The peak was not seen: it lies between two measured frames {clock[ends[1]] - clock[ends[0]]:.2f} s apart, where the curve is only drawn "
+        "through; mark the tip there if it shows.",
+    )
+
+
+def widen_unseen(peak: Peak, clock: np.ndarray, value: np.ndarray) -> Peak:
+    """A peak that was not seen, with a σ that says so.
+
+    Between the measured frames about it the curve is drawn by its stiffness, and a stroke's pulse may be narrower: :data:`UNSEEN` of the peak for
+    each frame that is missing there joins its σ.
+
+    Parameters
+    ----------
+    peak : Peak
+    clock, value : (T,)
+        Times and measured values, NaN where there is none.
+    """
+    ends = _ends(clock, value, peak.t)
+    if ends is None:
+        return peak
+    missing = (clock[ends[1]] - clock[ends[0]]) / float(np.median(np.diff(clock))) - 1
+    return replace(peak, sigma=float(np.hypot(peak.sigma, UNSEEN * missing * peak.value)))
+
+
+def _ends(clock: np.ndarray, value: np.ndarray, peak_t: float) -> tuple[int, int] | None:
+    """The measured frames before and after a peak, when more than two steps of the clip lie between them."""
+    seen = np.flatnonzero(np.isfinite(value))
+    after = int(np.searchsorted(clock[seen], peak_t))
+    if not 0 < after < len(seen) or clock[seen[after]] - clock[seen[after - 1]] <= 2.5 * float(np.median(np.diff(clock))):
+        return None
+    return int(seen[after - 1]), int(seen[after])
+
+
+def repeats_flag(t: np.ndarray, repeat: np.ndarray, peak_t: float, late: np.ndarray) -> str:
+    """How many frames repeat, how many near the peak, and whether the times there (``late``: their σ, s) are unsure."""
+    near = np.abs(t - peak_t) < 0.15 if np.isfinite(peak_t) else np.zeros(len(t), bool)
+    said = f"{int(repeat.sum())} frames repeat the one before and were left out of time"
+    if (repeat & near).any():
+        said += f", {int((repeat & near).sum())} of them near the peak"
+        said += ", where the others came unevenly: their times are known to a frame, and the σ is wider for it" if late[near].any() else ""
+    return said + "."

@@ -1,0 +1,67 @@
+"""When pictures were taken, told from frames that repeat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinetics.motion.clock import picture_times
+
+
+def shown(rate, stored, seconds=4.0, late=0.3):
+    """Stamps, repeats and true times of ``rate`` even pictures a second in a clip of ``stored`` frames a second."""
+    taken = (np.arange(-2, round(seconds * rate)) + late) / rate
+    t = np.arange(round((seconds - 0.2) * stored)) / stored
+    newest = np.searchsorted(taken, t, side="right") - 1
+    repeat = np.concatenate([[False], np.diff(newest) == 0])
+    return t, repeat, taken[newest[~repeat]]
+
+
+@pytest.mark.parametrize(("rate", "stored"), [(24, 30), (25, 30), (20, 30), (12, 25), (30, 60), (23.976, 59.94)])
+def test_even_pictures_are_found_again(rate, stored):
+    t, repeat, taken = shown(rate, stored)
+    times, sigma = picture_times(t, repeat)
+    inside = slice(4, -4)  # at the ends evenness leaves the shift open
+    stamps = np.diff(t[~repeat])[inside]
+    # A tenth of a picture's interval at worst, where the stamps are off by 20 to 50 %.
+    assert np.abs(np.diff(times)[inside] * rate - 1).max() < 0.1
+    if rate * round(stored / rate) != stored:
+        assert np.abs(stamps * rate - 1).max() > 0.15
+    assert (sigma == 0).all()
+    # What is left is the slow drift that half a frame of freedom at the ends allows.
+    assert np.std((times - taken)[inside]) <= 0.25 * np.std((t[~repeat] - taken)[inside]) + 0.1 / stored
+
+
+@settings(max_examples=25)
+@given(st.lists(st.booleans(), min_size=1, max_size=80), st.floats(10, 120))
+def test_no_time_moves_by_more_than_half_a_frame_and_they_increase(pattern, fps):
+    repeat = np.array([False, *pattern])
+    t = np.arange(len(repeat)) / fps
+    times, sigma = picture_times(t, repeat)
+    assert len(times) == len(sigma) == (~repeat).sum()
+    assert np.abs(times - t[~repeat]).max() <= 0.5 / fps + 1e-9
+    assert (np.diff(times) > 0).all()
+
+
+def test_without_repeats_the_stamps_are_the_clock():
+    t = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.06, 50))
+    times, sigma = picture_times(t, np.zeros(50, bool))
+    assert np.array_equal(times, t) and (sigma == 0).all()
+
+
+def test_lost_frames_without_a_pattern_leave_the_stamps_and_a_doubt():
+    repeat = np.random.default_rng(1).random(120) < 0.4
+    repeat[0] = False
+    t = np.arange(120) / 30
+    times, sigma = picture_times(t, repeat)
+    assert np.array_equal(times, t[~repeat])
+    assert sigma == pytest.approx(1 / 30 / np.sqrt(12))
+
+
+def test_a_repeat_far_away_changes_nothing():
+    repeat = np.zeros(200, bool)
+    repeat[[10, 14, 18]] = True
+    times, _ = picture_times(np.arange(200) / 25, repeat)
+    assert np.array_equal(times[60:], (np.arange(200) / 25)[~repeat][60:])
