@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import KineticsError, Progress
+from .commands import run_chain, run_compare, run_composites, run_pose, run_swing, run_synth
+from .errors import KineticsError
 
 if TYPE_CHECKING:
-    from .pose_sequence import PoseSequence
+    from .motion.bat_track import Mark
+    from .motion.scale import Yardstick
 
 
 def size_argument(text: str) -> tuple[int, int]:
@@ -50,81 +50,43 @@ def rate_argument(text: str) -> Fraction:
     return rate
 
 
-def show_progress(what: str) -> Progress:
-    """A line on standard error that is rewritten as the work goes on; a line per tenth when nobody watches."""
-    started = time.monotonic()
-    last = -1.0
-    tty = sys.stderr.isatty()
+def mark_argument(text: str) -> Mark:
+    """``41,655.5,300`` → the tip in frame 41."""
+    from .motion.bat_track import read_mark
 
-    def progress(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        share = done / max(total, 1)
-        if not (done >= total or (now - last > 0.2 if tty else share - last >= 0.1)):
-            return
-        last = now if tty else share
-        left = (now - started) * (1 - share) / share if share > 0 else 0.0
-        text = f"{what}: {done}/{total}" + (f", {left:.0f} s left" if done < total else f", {now - started:.1f} s")
-        print(f"\r\033[K{text}" if tty else text, end="" if tty and done < total else "\n", file=sys.stderr, flush=True)
-
-    return progress
+    try:
+        return read_mark(text)
+    except KineticsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def run_synth(options: argparse.Namespace) -> None:
-    from .synthetic import SHOTS, write_sample_clips
+def scale_argument(text: str) -> Yardstick:
+    """``bat``, ``bat=0.88``, ``height=1.80``, ``stumps=FRAME,X1,Y1,X2,Y2``, ``crease=...`` or ``METRES=FRAME,X1,Y1,X2,Y2``."""
+    from .motion.scale import CREASE, STUMPS, BatLength, BodyHeight, MarkedLength
 
-    shots = tuple(options.shots.split(",")) if options.shots else SHOTS
-    paths = write_sample_clips(
-        options.out_dir, shots=shots, fps=options.fps, size=options.size, seed=options.seed, second_person=options.second_person,
-        occlusion=options.occlusion, cut=options.cut, overlays=options.overlays, progress=show_progress("drawing"),
-    )  # fmt: skip
-    for path in paths:
-        print(path)
-
-
-def run_pose(options: argparse.Namespace) -> None:
-    from .pose.clean import clean
-
-    pose = read_pose(options) if options.clip.is_dir() or options.clip.suffix.lower() in (".json", ".npz") else measure_pose(options)
-    if not options.raw:
-        pose = clean(pose)
-    pose.save(options.output)
-    print(options.output)
+    kind, _, value = text.partition("=")
+    try:
+        if kind == "bat":
+            return BatLength(float(value)) if value else BatLength()
+        if kind == "height":
+            return BodyHeight(float(value))
+        frame, x1, y1, x2, y2 = value.split(",")
+        named = {"stumps": (STUMPS, "the stumps"), "crease": (CREASE, "the crease")}
+        metres, name = named[kind] if kind in named else (float(kind), "a marked length")
+        return MarkedLength(int(frame), (float(x1), float(y1)), (float(x2), float(y2)), metres, name)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"can't read the scale {text!r}: give bat, bat=0.86, height=1.80 or stumps=FRAME,X1,Y1,X2,Y2") from None
 
 
-def read_pose(options: argparse.Namespace) -> PoseSequence:
-    """The skeleton in a file of this pack or of another tool."""
-    from .pose.sources import load_pose
+class OneLineParser(argparse.ArgumentParser):
+    """Answers a wrong argument with one line, as any other bad input is; --help tells the usage."""
 
-    person = int(options.subject) if options.subject.isdigit() else options.subject
-    return load_pose(options.clip, fps=float(options.fps) if options.fps else None, person=person)
-
-
-def measure_pose(options: argparse.Namespace) -> PoseSequence:
-    """The skeleton found in a clip."""
-    from .pose.estimators import make_estimator
-    from .pose.extract import extract_pose
-    from .video.decode import Clip
-
-    if options.fps:
-        raise KineticsError(f"{options.clip} is a clip and has its own times; --fps is for skeleton files without times.")
-    with closing(make_estimator(options.estimator, weights=options.weights, download=options.download)) as estimator:
-        return extract_pose(Clip(options.clip), estimator, subject=options.subject, progress=show_progress(f"{options.clip.name}: skeleton"))
-
-
-def run_composites(options: argparse.Namespace) -> None:
-    from .composites import build_composites
-
-    written = build_composites(
-        options.clips, options.output, grid=options.grid, tile=options.tile, fps=options.fps, skeletons=not options.no_skeletons,
-        subject=options.subject, download=options.download, progress=show_progress,
-    )  # fmt: skip
-    for path in written:
-        print(path)
+    def error(self, message: str) -> None:
+        self.exit(2, f"{self.prog.removeprefix('python -m ')}: {message}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m kinetics", description="Measured motion from clips of a batter.")
+    parser = OneLineParser(prog="python -m kinetics", description="Measured motion from clips of a batter.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
@@ -147,10 +109,45 @@ def build_parser() -> argparse.ArgumentParser:
     pose.add_argument("clip", type=Path, metavar="CLIP", help="a clip; or a skeleton file to convert: OpenPose or POSE_KEYPOINT JSON (file or folder), *_series.npz")
     pose.add_argument("-o", "--output", type=Path, required=True, metavar="POSE_JSON")
     pose.add_argument("--raw", action="store_true", help="leave out the clean-up (confidence gate, swaps, outliers, short gaps)")
-    pose.add_argument("--estimator", choices=("mediapipe", "openpose", "rtmpose"), default="mediapipe")
-    pose.add_argument("--fps", type=rate_argument, help="frames per second of a skeleton file that has no times")
-    pose.add_argument("--weights", help="file of the estimator's weights")
-    add_subject(pose)
+    add_source(pose)
+
+    swing = command("swing", run_swing, "Bat-tip speed and angular velocity with standard errors, phases and flags: swing.json, swing.csv, swing.png.")
+    swing.add_argument("clip", type=Path, metavar="CLIP|POSE", help="a clip; or a skeleton file with a bat_tip: pose.json, *_series.npz")
+    swing.add_argument("-o", "--output", type=Path, required=True, metavar="OUT_DIR")
+    swing.add_argument("--mark", dest="marks", type=mark_argument, action="append", default=[], metavar="FRAME,X,Y", help="a tip that you marked; may be given several times")
+    swing.add_argument("--pose", type=Path, metavar="POSE_JSON", help="the clip's skeleton, when it was found already")
+    swing.add_argument("--camera", choices=("auto", "still", "similarity", "homography"), default="auto", help="how the camera may move")
+    swing.add_argument("--grip", choices=("midpoint", "top", "bottom"), default="midpoint", help="what counts as the hands")
+    swing.add_argument("--forearm", action="store_true", help="where no tip is found, guess it along the forearms; flagged, with a wide error")
+    swing.add_argument(
+        "--scale", type=scale_argument, action="append", metavar="KIND[=VALUE]",
+        help="a known length: bat=0.86 (m), height=1.80, stumps=FRAME,X1,Y1,X2,Y2, crease=FRAME,X1,Y1,X2,Y2 or METRES=FRAME,X1,Y1,X2,Y2",
+    )  # fmt: skip
+    swing.add_argument("--unit", choices=("auto", "px", "body", "m"), default="auto", help="auto: m with a --scale, else body heights")
+    swing.add_argument("--method", choices=("spline", "centred", "savgol"), default="spline")
+    swing.add_argument("--window", type=float, default=0.2, metavar="SECONDS", help="of savgol")
+    swing.add_argument("--degree", type=int, default=2, help="of savgol")
+    swing.add_argument("--exposure", type=float, metavar="SECONDS", help="how long the shutter is open, for the flag on blur")
+    swing.add_argument("--also", choices=("npz", "trc"), nargs="+", default=[], help="more files to write")
+    swing.add_argument("--video", action="store_true", help="the clip with skeleton, bat, trail and dials: swing.mp4")
+    add_source(swing)
+
+    compare = command("compare", run_compare, "Two shots laid on each other in space (Procrustes) and time (DTW): compare.json, compare_corrpath.png.")
+    compare.add_argument("ref", type=Path, metavar="REF", help="a clip, or a skeleton file")
+    compare.add_argument("other", type=Path, metavar="OTHER", help="the shot that is laid on it")
+    compare.add_argument("-o", "--output", type=Path, required=True, metavar="OUT_DIR")
+    compare.add_argument("--features", nargs="+", choices=("positions", "angles", "velocities"), default=["positions"], help="what is compared")
+    compare.add_argument("--joints", nargs="+", help="joints that count (default: all that both have)")
+    compare.add_argument("--band", type=float, help="Sakoe-Chiba band: frames, or below 1 a part of the longer shot")
+    compare.add_argument("--root", action="store_true", help="put the pelvis at the origin of every frame first")
+    compare.add_argument("--mirror", action="store_true", help="mirror OTHER: a left-hander laid on a right-hander")
+    add_source(compare)
+
+    chain = command("chain", run_chain, "The kinetic chain from the ground to the bat: chain.json, <name>_corrpath.png.")
+    chain.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="clips, or skeleton files with a bat_tip")
+    chain.add_argument("-o", "--output", type=Path, required=True, metavar="OUT_DIR")
+    chain.add_argument("--preset", choices=("default", "whitepaper"), default="default", help="whitepaper: step by step as published")
+    add_source(chain)
 
     composites = command("composites", run_composites, "Clips side by side in step, and their skeletons, as MP4 and GIF.")
     composites.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
@@ -161,6 +158,13 @@ def build_parser() -> argparse.ArgumentParser:
     composites.add_argument("--no-skeletons", action="store_true", help="only the clips")
     add_subject(composites)
     return parser
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--estimator", choices=("mediapipe", "openpose", "rtmpose"), default="mediapipe")
+    parser.add_argument("--fps", type=rate_argument, help="frames per second of a skeleton file that has no times")
+    parser.add_argument("--weights", help="file of the estimator's weights")
+    add_subject(parser)
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:

@@ -155,6 +155,24 @@ class PoseSequence:
             self, provenance={**self.provenance, "steps": steps}, **{key: value for key, value in given.items() if value is not None}
         )
 
+    def with_joint(self, name: str, xy: np.ndarray, conf: np.ndarray) -> PoseSequence:
+        """A copy with one joint more, or with this joint's values when it is there.
+
+        Parameters
+        ----------
+        name : str
+        xy : (T, 2)
+            NaN where missing.
+        conf : (T,)
+            0-1; taken as 0 where missing.
+        """
+        kept = [column for column, other in enumerate(self.names) if other != name]
+        conf = np.where(np.isnan(xy).any(axis=1), 0.0, conf)
+        return replace(
+            self, names=(*(self.names[column] for column in kept), name),
+            xy=np.concatenate([self.xy[:, kept], xy[:, None]], axis=1), conf=np.concatenate([self.conf[:, kept], conf[:, None]], axis=1),
+        )  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
         """The value of ``pose.json``: null where a joint is missing."""
         xy: list[list[list[float] | list[None]]] = self.xy.tolist()
