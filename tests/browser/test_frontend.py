@@ -9,7 +9,7 @@ import pytest
 from comfy_server import ComfyServer
 from frontend import open_frontend
 
-WORKFLOWS = ("six_shots", "skeleton_interchange")
+WORKFLOWS = ("six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align")
 
 
 @pytest.fixture(scope="module")

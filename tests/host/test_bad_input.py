@@ -168,3 +168,16 @@ def test_cancel_stops_each_long_node_and_leaves_nothing_half_written(server, kin
     assert partial_files(server) == []
     # The server goes on: the next job runs.
     server.run({"1": load(), "2": normalise(["1", 0], duration=0.1, width=160, height=90), "3": gif(["2", 0])})
+
+
+def test_marks_that_cannot_be_read_are_refused_before_anything_runs(server):
+    bat = {"clip": ["1", 0], "skeleton": ["2", 0], "camera": ["3", 0], "marks": "41, 655", "grip": "midpoint", "forearm_proxy": False}
+    measure = {"bat": ["4", 0], "unit": "auto", "known_length": "none", "method": "spline", "exposure": 0.0}
+    prompt = {
+        "1": load(), "2": extract(["1", 0]),
+        "3": {"class_type": "CK_TrackCamera", "inputs": {"clip": ["1", 0], "skeleton": ["2", 0], "model": "still"}},
+        "4": {"class_type": "CK_TrackBat", "inputs": bat},
+        "5": {"class_type": "CK_MeasureSwing", "inputs": measure},
+        "6": {"class_type": "PreviewImage", "inputs": {"images": ["5", 2]}},
+    }  # fmt: skip
+    assert "frame, x, y" in refusal(server, prompt)
