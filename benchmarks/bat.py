@@ -123,8 +123,8 @@ def run_drawn(args: argparse.Namespace) -> None:
         off = np.abs([row["speed_error"] for row in kept])
         late = np.abs([row["frames_late"] for row in kept])
         print(
-            f"{len(kept)} of {len(rows)} clips: accepted {mean('accepted'):.3f} of the tips in view, right {mean('right'):.3f}; peak speed off by "
-            f"{np.median(off):.1f} % median, {off.max():.1f} % worst; its time by {late.max():.2f} frames at worst; inside 2σ in "
+            f"{len(kept)} of {len(rows)} clips: accepted {mean('accepted'):.3f} of the tips in view, right {mean('right'):.3f}; a peak told in "
+            f"{np.isfinite(off).sum()}, off by {np.nanmedian(off):.1f} % median, {np.nanmax(off):.1f} % worst; its time by {np.nanmax(late):.2f} frames at worst; inside 2σ in "
             f"{sum(abs(row['sigmas_off']) <= 2 for row in kept)}"
         )
     if args.json:

@@ -15,6 +15,7 @@ alone (kinetics/bat_training; weights/README.md says on what, and how well it do
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import KineticsError
+from ..errors import KineticsError, MissingDependency
 from .bat_crops import SIZE, WIDTH, BatCrop, cut_crop, guess_hands, guess_length, joints_at
 from .bat_module import build_module
 
@@ -182,7 +183,12 @@ def load_network(path: str | os.PathLike | None = None) -> BatNetwork:
     ------
     KineticsError
         When the file is missing, or holds something else.
+    MissingDependency
+        Without torch or safetensors.
     """
+    for package in ("torch", "safetensors"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency(f"The bat network needs {package}, which isn't installed here; install it, give a mask of the bat, or use ComfyUI's environment.")
     from safetensors import SafetensorError, safe_open
 
     path = WEIGHTS if path is None else Path(path)

@@ -15,7 +15,7 @@ from .clock import picture_times
 from .derivatives import differentiate
 from .joints import DEGREE, WINDOW, JointMotion, measure_joints
 from .phases import IMPACT_SPREAD, Impact, Phases, find_phases
-from .plausible import blur_flag, impossible_tips, repeats_flag, unseen_flag, widen_unseen
+from .plausible import blur_flag, hidden_stroke, impossible_tips, repeats_flag, unseen_flag, widen_unseen
 from .pose_track import POSE_SOURCE
 from .scale import Scale, Yardstick, choose_scale, local_heights, scale_from_body
 from .spline import SHORTEST
@@ -225,7 +225,7 @@ def measure_swing(
     shown = np.linalg.norm(np.where(refused[:, None], np.nan, clean) - hands, axis=1)
     chosen, metres, said = choose_scale(scale, unit, shown, track.grip, body, camera.matrix)
     flags.extend(said)
-    phases, hand = Phases(notes=("No phase is told: nothing was measured.",)), _hand_speed(clock, hands, track, camera, used, smoothing)
+    phases, hand = Phases(notes=("No phase is told: the stroke was not measured.",)), _hand_speed(clock, hands, track, camera, used, smoothing)
     per = chosen.px_per_unit
     speed, speed_sigma, omega, omega_sigma, angle = (np.full(len(t), np.nan) for _ in range(5))
     unreliable, peaks = np.zeros(len(t), bool), (_NOTHING, _NOTHING)
@@ -237,18 +237,23 @@ def measure_swing(
         peaks = tuple(_scaled(peak, by, clock[used], late[used], stretched) for peak, by in ((swing.peak_tip_speed, per), (swing.peak_omega, 1.0)))
         peaks = tuple(widen_unseen(peak, clock, value) for peak, value in zip(peaks, (speed, omega), strict=True))
         peak = swing.peak_tip_speed
-        phases = find_phases(
-            clock, speed, speed_sigma, omega, omega_sigma, unreliable, hand[0] / per, peak.t, peak.value / per, _impact(swing)
-        )
-        flags.extend(flag for flag in swing.flags if flag not in flags)
-        if metres is not None and not SPEED_RANGE[0] <= peak.value / metres.px_per_unit <= SPEED_RANGE[1]:
-            flags.append(
-                f"The peak tip speed of {peak.value / metres.px_per_unit:.1f} m/s (from {metres.source}) lies outside "
-                f"{SPEED_RANGE[0]:g}-{SPEED_RANGE[1]:g} m/s: check the track and the scale."
+        hidden = hidden_stroke(clock, *hand, speed, peak.t)
+        if hidden:
+            flags.insert(0, hidden)
+            peaks = (_NOTHING, _NOTHING)
+        else:
+            phases = find_phases(
+                clock, speed, speed_sigma, omega, omega_sigma, unreliable, hand[0] / per, peak.t, peak.value / per, _impact(swing)
             )
-        flags.extend(unseen_flag(clock, speed, peak.t))
-        interval = float(np.median(np.diff(t)))
-        flags.extend(blur_flag(peak.value, float(np.nanpercentile(shown, 95)), interval, exposure))
+            flags.extend(flag for flag in swing.flags if flag not in flags)
+            if metres is not None and not SPEED_RANGE[0] <= peak.value / metres.px_per_unit <= SPEED_RANGE[1]:
+                flags.append(
+                    f"The peak tip speed of {peak.value / metres.px_per_unit:.1f} m/s (from {metres.source}) lies outside "
+                    f"{SPEED_RANGE[0]:g}-{SPEED_RANGE[1]:g} m/s: check the track and the scale."
+                )
+            flags.extend(unseen_flag(clock, speed, peak.t))
+            interval = float(np.median(np.diff(t)))
+            flags.extend(blur_flag(peak.value, float(np.nanpercentile(shown, 95)), interval, exposure))
     if repeat[here].any():
         flags.append(repeats_flag(t, repeat & here, peaks[0].t, late))
     if (track.source[here] == "forearm").any():

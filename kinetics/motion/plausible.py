@@ -21,6 +21,9 @@ IN_HANDS = 0.06
 #: Nor is a tip there and back this fast, body heights a second: 50 m/s at 1.75 m, where the best hit at about 30.
 FLIGHT = 29.0
 
+#: The hands are quickest this near the tip's peak in the same stroke, s (48 drawn strokes: 0.12 before to 0.25 after).
+STROKE = 0.3
+
 #: What a frame missing at the peak adds to its relative σ: of drawn clips measured from pixels one missed its peak by 24 % with three frames missing,
 #: others by 0 to 8 % with two to four. Rough, but the curve's own σ was several times too small.
 UNSEEN = 0.06
@@ -114,6 +117,37 @@ def blur_flag(speed: float, length: float, interval: float, exposure: float | No
         return ()
     how = f"in an exposure of {1000 * exposure:.0f} ms" if exposure is not None else "if the shutter is open for half of each frame"
     return (f"At the peak the tip smears over {smear:.1f} bat lengths {how}: its place, and so the peak, may be off by more than the σ says.",)
+
+
+def hidden_stroke(clock: np.ndarray, hands: np.ndarray, sigma: np.ndarray, speed: np.ndarray, peak_t: float) -> str:
+    """The sentence for a peak that isn't the stroke's: elsewhere the hands are far quicker, and the bat isn't seen there.
+
+    Parameters
+    ----------
+    clock : (T,) s
+    hands, sigma : (T,)
+        Speed of the hands and its standard error.
+    speed : (T,)
+        Of the tip, NaN where it wasn't measured.
+    peak_t : float
+        When the tip was fastest of all that was seen, s.
+
+    Returns
+    -------
+    str
+        Empty when the peak may stand: the hands are quickest within :data:`STROKE` of it, or where the tip was measured.
+    """
+    if not np.isfinite(hands).any():
+        return ""
+    quick = int(np.nanargmax(hands))
+    near = hands[np.abs(clock - peak_t) <= STROKE]
+    there = float(np.nanmax(near)) if np.isfinite(near).any() else 0.0
+    if np.isfinite(speed[quick]) or abs(clock[quick] - peak_t) <= STROKE or hands[quick] - 3 * sigma[quick] <= there:
+        return ""
+    return (
+        f"No peak is told: the hands are quickest at {clock[quick]:.2f} s, where the bat isn't seen, and what was seen is slower; mark the tip in two or "
+        "three frames about then, or give a mask."
+    )
 
 
 def unseen_flag(clock: np.ndarray, speed: np.ndarray, peak_t: float) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from kinetics.bat_training.bats import random_bat, sweep
 from kinetics.bat_training.sample import draw_sample
 from kinetics.bat_training.score import fit_logistic
 from kinetics.bat_training.train import augment, read_photos, train
-from kinetics.errors import KineticsError
+from kinetics.errors import KineticsError, MissingDependency
 from kinetics.motion.bat_crops import PLANES, SIZE, WIDTH, BatCrop, cut_crop, draw_skeleton, guess_hands, guess_length, joints_at
 from kinetics.motion.bat_network import CELLS, BatReading, load_network
 from kinetics.pose_sequence import PoseSequence
@@ -288,3 +289,11 @@ def test_training_writes_a_network_that_loads(tmp_path, samples, monkeypatch):
 def test_joints_come_by_name(stick_batter):
     pose = stick_batter()
     assert joints_at(pose, 3)["left_wrist"] == pytest.approx(pose.joint("left_wrist")[3])
+
+
+@pytest.mark.parametrize("package", ["torch", "safetensors"])
+def test_a_missing_package_is_named(monkeypatch, package):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
+    with pytest.raises(MissingDependency, match=package):
+        load_network()

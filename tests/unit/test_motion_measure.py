@@ -10,6 +10,7 @@ import pytest
 from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import Camera
 from kinetics.motion.measure import measure_swing
+from kinetics.motion.plausible import hidden_stroke
 from kinetics.motion.pose_track import track_from_pose
 from kinetics.motion.scale import STUMPS, BatLength, BodyHeight, MarkedLength, Scale
 from kinetics.pose_sequence import PoseSequence
@@ -334,3 +335,16 @@ def test_a_peak_that_no_frame_shows_is_flagged():
     hidden, seen = (measure_swing(replace(track, tip=one), None, camera, unit="px", **FEW) for one in (tip, track.tip))
     assert hidden.peak_tip_speed.sigma > 2 * seen.peak_tip_speed.sigma  # 6 % of the peak for each of the missing frames
     assert any("was not seen" in flag for flag in hidden.flags) and not any("was not seen" in flag for flag in seen.flags)
+
+
+def test_a_peak_of_another_moment_than_the_stroke_s_is_not_told():
+    """A backlift at 0.9 s that is seen, a stroke at 1.6 s that isn't: the backlift's speed is no answer."""
+    clock = np.arange(60) / 25
+    hands = 100 * np.exp(-(((clock - 0.9) / 0.15) ** 2)) + 300 * np.exp(-(((clock - 1.6) / 0.1) ** 2))
+    tip = 4 * hands
+    sigma = np.full(60, 20.0)
+    lost = np.where(np.abs(clock - 1.6) < 0.15, np.nan, tip)
+    assert "mark the tip" in hidden_stroke(clock, hands, sigma, lost, 0.9)
+    assert hidden_stroke(clock, hands, sigma, tip, 1.6) == ""  # seen: it stands
+    assert hidden_stroke(clock, hands, sigma, lost, 1.44) == ""  # the same stroke, its rise: flagged as unseen, not refused
+    assert hidden_stroke(clock, hands, np.full(60, 90.0), lost, 0.9) == ""  # the hands' noise explains the difference
