@@ -76,49 +76,19 @@ def picture_times(t: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.nda
         else:
             sigma[first:end] = frame / np.sqrt(12)
     return times, sigma
-    frame = float(np.median(np.diff(t)))
-    followed = np.diff(np.append(kept, len(t))) > 1  # kept frames whose picture is shown again
-    near = maximum_filter1d(followed.astype(np.int8), 2 * REACH + 1, mode="constant") > 0
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(int)))
-    for first, end in zip(edges[::2], edges[1::2], strict=True):
-        count = end - first
-        if count < 3:
-            continue
-        stamps = times[first:end].copy()
-        second = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
-        system = vstack([second, _PULL * eye_array(count)]).tocsr()
-        low, high = np.full(count, -0.5), np.full(count, 0.5)
-        for edge, inside in ((0, first > 0), (-1, end < len(times))):
-            if inside:  # where the stamps stand as they are beyond, nothing may jump
-                low[edge], high[edge] = -1e-6, 1e-6
-        moved = lsq_linear(system, np.concatenate([-(second @ stamps) / frame, np.zeros(count)]), bounds=(low, high)).x
-        # Half a frame each way never crosses two stamps; the solver may end a hair off its bounds.
-        times[first:end] = np.maximum.accumulate(stamps + frame * np.clip(moved, -0.499, 0.499))
-        step = np.diff(times[first:end])
-        spread = maximum_filter1d(step, 2 * ABOUT) - minimum_filter1d(step, 2 * ABOUT)
-        uneven = np.append(spread, spread[-1]) > UNEVEN * np.median(step)
-        sigma[first:end][uneven] = frame / np.sqrt(12)
-    return times, sigma
-    frame = float(np.median(np.diff(t)))
-    followed = np.diff(np.append(kept, len(t))) > 1  # kept frames whose picture is shown again
-    near = maximum_filter1d(followed.astype(np.int8), 2 * REACH + 1, mode="constant") > 0
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(int)))
-    for first, end in zip(edges[::2], edges[1::2], strict=True):
-        count = end - first
-        if count < 3:
-            continue
-        stamps = times[first:end].copy()
-        second = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
-        system = vstack([second, _PULL * eye_array(count)]).tocsr()
-        low, high = np.full(count, -0.5), np.full(count, 0.5)
-        for edge, inside in ((0, first > 0), (-1, end < len(times))):
-            if inside:  # where the stamps stand as they are beyond, nothing may jump
-                low[edge], high[edge] = -1e-6, 1e-6
-        moved = lsq_linear(system, np.concatenate([-(second @ stamps) / frame, np.zeros(count)]), bounds=(low, high)).x
-        # Half a frame each way never crosses two stamps; the solver may end a hair off its bounds.
-        times[first:end] = np.maximum.accumulate(stamps + frame * np.clip(moved, -0.499, 0.499))
-        step = np.diff(times[first:end])
-        uneven = np.abs(np.diff(step)) > UNEVEN * 0.5 * (step[1:] + step[:-1])
-        about = np.convolve(np.concatenate([[False], uneven, [False]]), np.ones(5), mode="same") > 0
-        sigma[first:end][about] = frame / np.sqrt(12)
-    return times, sigma
+
+
+def shot_clock(t: np.ndarray, here: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) s when the pictures of the measured shot were taken, and the standard error of that; repeats have their stamps."""
+    clock, late = np.array(t), np.zeros(len(t))
+    frames = np.flatnonzero(here)
+    kept = frames[~repeat[frames]]
+    clock[kept], late[kept] = picture_times(t[frames], repeat[frames])
+    return clock, late
+
+
+def stretch_sigma(clock: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Relative standard error that unsure times leave in a velocity, which is seen over two intervals: √2 σ_t / (t₊ − t₋)."""
+    span = np.full(len(clock), np.inf)
+    span[1:-1] = clock[2:] - clock[:-2]
+    return np.sqrt(2) * late / span

@@ -11,7 +11,7 @@ from ..errors import KineticsError
 from ..pose_sequence import PoseSequence
 from .bat_track import BatTrack
 from .camera_maps import Camera, stabilise_pose
-from .clock import picture_times
+from .clock import shot_clock, stretch_sigma
 from .derivatives import differentiate
 from .joints import DEGREE, WINDOW, JointMotion, measure_joints
 from .phases import IMPACT_SPREAD, Impact, Phases, find_phases
@@ -19,7 +19,7 @@ from .plausible import blur_flag, hidden_stroke, impossible_tips, repeats_flag, 
 from .pose_track import POSE_SOURCE
 from .scale import Scale, Yardstick, choose_scale, local_heights, scale_from_body
 from .spline import SHORTEST
-from .swing import SPEED_RANGE, Peak, Swing, estimate_swing
+from .swing import Peak, Swing, estimate_swing, speed_flag
 
 UNITS = ("auto", "px", "body", "m")
 
@@ -194,7 +194,7 @@ def measure_swing(
     repeat = np.asarray(track.repeat, bool) | camera.repeat
     shot = _main_shot(camera.shot, both & ~repeat, flags)
     here = camera.shot == shot
-    clock, late = _clock(t, here, repeat)
+    clock, late = shot_clock(t, here, repeat)
     body, said = (None, ()) if pose is None else _body_scale(pose, camera, here & ~repeat)
     flags.extend(said)
 
@@ -230,7 +230,7 @@ def measure_swing(
     speed, speed_sigma, omega, omega_sigma, angle = (np.full(len(t), np.nan) for _ in range(5))
     unreliable, peaks = np.zeros(len(t), bool), (_NOTHING, _NOTHING)
     if swing is not None:
-        stretched = _stretched(clock[used], late[used])
+        stretched = stretch_sigma(clock[used], late[used])
         speed[used], speed_sigma[used] = swing.tip_speed / per, np.hypot(swing.tip_speed_sigma, swing.tip_speed * stretched) / per
         omega[used], omega_sigma[used], angle[used] = swing.omega, np.hypot(swing.omega_sigma, swing.omega * stretched), swing.angle
         unreliable[used] = swing.unreliable & np.isfinite(swing.omega)
@@ -245,15 +245,11 @@ def measure_swing(
             phases = find_phases(
                 clock, speed, speed_sigma, omega, omega_sigma, unreliable, hand[0] / per, peak.t, peak.value / per, _impact(swing)
             )
-            flags.extend(flag for flag in swing.flags if flag not in flags)
-            if metres is not None and not SPEED_RANGE[0] <= peak.value / metres.px_per_unit <= SPEED_RANGE[1]:
-                flags.append(
-                    f"The peak tip speed of {peak.value / metres.px_per_unit:.1f} m/s (from {metres.source}) lies outside "
-                    f"{SPEED_RANGE[0]:g}-{SPEED_RANGE[1]:g} m/s: check the track and the scale."
-                )
+            flags.extend(swing.flags)
+            if metres is not None:
+                flags.extend(speed_flag(peak.value / metres.px_per_unit, metres.source))
             flags.extend(unseen_flag(clock, speed, peak.t))
-            interval = float(np.median(np.diff(t)))
-            flags.extend(blur_flag(peak.value, float(np.nanpercentile(shown, 95)), interval, exposure))
+            flags.extend(blur_flag(peak.value, float(np.nanpercentile(shown, 95)), float(np.median(np.diff(t))), exposure))
     if repeat[here].any():
         flags.append(repeats_flag(t, repeat & here, peaks[0].t, late))
     if (track.source[here] == "forearm").any():
@@ -356,22 +352,6 @@ def _impact(swing: Swing) -> Impact:
         return Impact(swing.impact.t, swing.impact.sigma, swing.impact.how)
     peak = swing.peak_tip_speed
     return Impact(peak.t, float(np.hypot(peak.sigma_t, IMPACT_SPREAD)))
-
-
-def _clock(t: np.ndarray, here: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) s when the pictures of the measured shot were taken, and the standard error of that; repeats have their stamps."""
-    clock, late = np.array(t), np.zeros(len(t))
-    frames = np.flatnonzero(here)
-    kept = frames[~repeat[frames]]
-    clock[kept], late[kept] = picture_times(t[frames], repeat[frames])
-    return clock, late
-
-
-def _stretched(clock: np.ndarray, late: np.ndarray) -> np.ndarray:
-    """Relative standard error that unsure times leave in a velocity, which is seen over two intervals: √2 σ_t / (t₊ − t₋)."""
-    span = np.full(len(clock), np.inf)
-    span[1:-1] = clock[2:] - clock[:-2]
-    return np.sqrt(2) * late / span
 
 
 def _scaled(peak: Peak, per: float, clock: np.ndarray, late: np.ndarray, stretched: np.ndarray) -> Peak:

@@ -335,14 +335,21 @@ def _sampled_peak(t: np.ndarray, value: np.ndarray, sigma: np.ndarray) -> Peak:
     return Peak(float(c0 + top * (c1 + top * c2)), float(sigma[k]), float(t[k] + top), interval / np.sqrt(12))
 
 
+def speed_flag(metres_per_s: float, source: str = "") -> tuple[str, ...]:
+    """Where a peak tip speed is none that a batter reaches (:data:`SPEED_RANGE`); ``source`` says what its metres rest on."""
+    low, high = SPEED_RANGE
+    if low <= metres_per_s <= high:
+        return ()
+    rests = f" (from {source})" if source else ""
+    return (f"The peak tip speed of {metres_per_s:.1f} m/s{rests} lies outside {low:g}-{high:g} m/s: check the track and the scale.",)
+
+
 def _flags(swing: Swing, hands: np.ndarray, tip: np.ndarray, px_per_m: float | None) -> tuple[str, ...]:
     """What a user has to know before he believes a peak."""
     t, speed, turn = swing.t, swing.peak_tip_speed, swing.peak_omega
     flags = []
-    if px_per_m is not None and not SPEED_RANGE[0] <= speed.value / px_per_m <= SPEED_RANGE[1]:
-        flags.append(
-            f"The peak tip speed of {speed.value / px_per_m:.1f} m/s lies outside {SPEED_RANGE[0]:g}-{SPEED_RANGE[1]:g} m/s: check the track and the scale."
-        )
+    if px_per_m is not None:
+        flags.extend(speed_flag(speed.value / px_per_m))
     if not OMEGA_RANGE[0] <= turn.value <= OMEGA_RANGE[1]:
         flags.append(
             f"The peak angular velocity of {turn.value:.1f} rad/s lies outside {OMEGA_RANGE[0]:g}-{OMEGA_RANGE[1]:g} rad/s: check the track."
