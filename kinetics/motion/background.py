@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..pose_sequence import PoseSequence
+from .procrustes import solve_similarity
 
 #: Corners looked for in a frame, spread over cells of the picture so that one busy place does not outvote the rest.
 CORNERS, CELLS = 480, 12
@@ -164,8 +165,8 @@ def measure_pair(a: View, b: View, mask: np.ndarray, s: complex = 1.0, t: comple
     if inside.sum() < max(LEAST_POINTS, LEAST_SHARE * len(p)):
         return None
     p, q = p[inside], q[inside]
-    s, t, residual = fit_similarity(p, q)
-    return Pair(a.index, b.index, s, t, *_means(p, q, max(a.grey.shape)), len(p), float(np.median(residual)))
+    s, t = _similarity(p, q)
+    return Pair(a.index, b.index, s, t, *_means(p, q, max(a.grey.shape)), len(p), float(np.median(np.abs(s * p + t - q))))
 
 
 def _flow(
@@ -213,7 +214,7 @@ def _consensus(p: np.ndarray, q: np.ndarray, reach: float = 2.0, rounds: int = 4
 
 def _off_similarity(p: np.ndarray, q: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Distances of all points from the similarity fitted to those inside."""
-    s, t, _ = fit_similarity(p[inside], q[inside])
+    s, t = _similarity(p[inside], q[inside])
     return np.abs(s * p + t - q)
 
 
@@ -229,9 +230,7 @@ def _off_homography(p: np.ndarray, q: np.ndarray, inside: np.ndarray) -> np.ndar
     return side * np.hypot((h[0] * x + h[1] * y + h[2]) / w - u, (h[3] * x + h[4] * y + h[5]) / w - v)
 
 
-def fit_similarity(p: np.ndarray, q: np.ndarray) -> tuple[complex, complex, np.ndarray]:
-    """Least squares of ``q = s p + t`` over complex points: (s, t, distances)."""
-    p0, q0 = p.mean(), q.mean()
-    s = np.vdot(p - p0, q - q0) / np.vdot(p - p0, p - p0).real
-    t = q0 - s * p0
-    return complex(s), complex(t), np.abs(s * p + t - q)
+def _similarity(p: np.ndarray, q: np.ndarray) -> tuple[complex, complex]:
+    """Least squares of ``q = s p + t`` over complex points."""
+    s, p_mean, q_mean = solve_similarity(p, q, np.ones(len(p)))
+    return complex(s), complex(q_mean - s * p_mean)

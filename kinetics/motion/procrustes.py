@@ -115,7 +115,7 @@ def fit_similarity(x: np.ndarray, ref: np.ndarray, weights: np.ndarray | None = 
     if len(p) < 3:
         raise KineticsError(f"Can't align: {len(p)} points are present on both sides; at least 3 that don't lie on one line are needed.")
     total = w.sum()
-    p_mean, q_mean = (w @ p) / total, (w @ q) / total
+    a, p_mean, q_mean = solve_similarity(p, q, w)
     for points, mean, name in ((p, p_mean, "reference"), (q, q_mean, "sequence to align")):
         wide, thin = np.linalg.svd(np.sqrt(w / total)[:, None] * _real(points - mean), compute_uv=False)
         # Coordinates carry a rounding error of about eps times their size.
@@ -125,7 +125,6 @@ def fit_similarity(x: np.ndarray, ref: np.ndarray, weights: np.ndarray | None = 
             )
     p, q = p - p_mean, q - q_mean
     spread = w @ np.abs(p) ** 2
-    a = (w @ (p.conj() * q)) / spread
     s = float(abs(a))
     if s**2 * spread <= 1e-20 * (w @ np.abs(q) ** 2):
         raise KineticsError("Can't align: the two sets of points have no common shape (scale 0); check that the joints are the same ones.")
@@ -145,6 +144,20 @@ def fit_similarity(x: np.ndarray, ref: np.ndarray, weights: np.ndarray | None = 
         sigma_t=float(np.sqrt(variance * (1 / total + abs(p_mean) ** 2 / spread))),
         count=len(p),
     )
+
+
+def solve_similarity(p: np.ndarray, q: np.ndarray, w: np.ndarray) -> tuple[complex, complex, complex]:
+    """The closed form over complex points (n,), unchecked: q ≈ a (p − p̄) + q̄ with weights ``w``; NaN where all of ``p`` is one spot.
+
+    Returns
+    -------
+    a, p̄, q̄ : complex
+        a = Σ w p'* q' / Σ w |p'|² over the points less their weighted means.
+    """
+    p_mean, q_mean = (w @ p) / w.sum(), (w @ q) / w.sum()
+    p = p - p_mean
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (w @ (p.conj() * (q - q_mean))) / (w @ np.abs(p) ** 2), p_mean, q_mean
 
 
 def align_sequence(
