@@ -59,18 +59,31 @@ def warp_to(
         )
     if not camera.known[frame]:
         return np.zeros((height, width, *image.shape[2:]), image.dtype), np.zeros((height, width), bool)
-    to_canvas = np.array([[scale, 0, -scale * offset[0]], [0, scale, -scale * offset[1]], [0, 0, 1]]) @ camera.matrix[frame]
+    to_canvas = _to_canvas(camera, frame, offset, scale)
     shrink = 1.0 / max(scale * float(camera.zoom[frame]), 1e-6)
     if shrink > 1.5:
         # Left as it is, a picture made smaller would flicker.
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
     warped = cv2.warpPerspective(image, to_canvas, (width, height), flags=cv2.INTER_LINEAR)
-    # Pixels at the rim are mixed with the black outside; they and the graphics are not the scene.
-    seen = np.full(image.shape[:2], 255, np.uint8)
+    return warped, _lay(_scene(camera, frame, without_graphics), to_canvas, (width, height))
+
+
+def _scene(camera: Camera, frame: int, without_graphics: bool) -> np.ndarray:
+    """255 on the scene, (H, W) uint8: pixels at the rim are mixed with the black outside; they and the graphics are not it."""
+    seen = np.full(camera.size[::-1], 255, np.uint8)
     seen[0], seen[-1], seen[:, 0], seen[:, -1] = 0, 0, 0, 0
     if without_graphics and camera.graphics:
         seen[camera.graphics[camera.shot[frame]]] = 0
-    return warped, cv2.warpPerspective(seen, to_canvas, (width, height), flags=cv2.INTER_NEAREST) > 0
+    return seen
+
+
+def _lay(seen: np.ndarray, to_canvas: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool: a mask of the frame on the canvas."""
+    return cv2.warpPerspective(seen, to_canvas, size, flags=cv2.INTER_NEAREST) > 0
+
+
+def _to_canvas(camera: Camera, frame: int, offset: tuple[float, float], scale: float) -> np.ndarray:
+    return np.array([[scale, 0, -scale * offset[0]], [0, scale, -scale * offset[1]], [0, 0, 1]]) @ camera.matrix[frame]
 
 
 def choose_canvas(camera: Camera, shot: int | None = None, canvas: str = "all") -> tuple[tuple[int, int], tuple[float, float], float]:
@@ -140,8 +153,9 @@ def stabilise_clip(
                 left[:], shot = 0, camera.shot[index]
             warped, valid = warp_to(camera, image, index, size=size, offset=offset, scale=scale, without_graphics=False)
             writer.write(np.where(valid[..., None], warped, left // 3), t)
-            _, scene = warp_to(camera, image, index, size=size, offset=offset, scale=scale)
-            left[scene] = warped[scene]
+            if camera.known[index]:
+                scene = _lay(_scene(camera, index, True), _to_canvas(camera, index, offset, scale), size)
+                left[scene] = warped[scene]
             if progress:
                 progress(index + 1, max(len(camera), index + 1))
     return path
