@@ -15,8 +15,7 @@ from ..compare.chain_graph import BAT
 from ..compare.chain_group import ChainSummary
 from ..compare.chain_segments import PARTS
 from ..errors import KineticsError
-from ..files import write_beside
-from .page import FAINT, GRID, PANEL, SIDE_COLOURS, TEXT, open_page
+from .page import FAINT, GRID, PANEL, SIDE_COLOURS, TEXT, open_page, save_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -216,11 +215,7 @@ def _draw(
     _write_labels(body, [link for link in links if (link.leader, link.follower) in steps], at, scale)
     figure.canvas.draw()
     image = np.array(figure.canvas.buffer_rgba())[: size[1], : size[0], :3]
-    if path is not None:
-        from PIL import Image
-
-        with write_beside(path) as part:
-            Image.fromarray(image).save(part, format="PNG")
+    save_png(image, path)
     return image
 
 

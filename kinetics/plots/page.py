@@ -38,9 +38,15 @@ def to_pixels(figure: Figure, size: tuple[int, int], path: str | os.PathLike | N
         plot.margins(x=0.01)
     figure.canvas.draw()
     image = np.array(figure.canvas.buffer_rgba())[: size[1], : size[0], :3]
-    if path is not None:
-        from PIL import Image
-
-        with write_beside(path) as part:
-            Image.fromarray(image).save(part, format="PNG")
+    save_png(image, path)
     return image
+
+
+def save_png(image: np.ndarray, path: str | os.PathLike | None) -> None:
+    """Write a picture as .png, whole or not at all; nothing when there is no path."""
+    if path is None:
+        return
+    from PIL import Image
+
+    with write_beside(path) as part:
+        Image.fromarray(image).save(part, format="PNG")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..motion.measure import PER_SECOND, SwingMeasurement
 from ..motion.swing import Peak
-from .page import FAINT, GRID, OUTLIER, TEXT, open_page, to_pixels
+from .page import FAINT, GRID, OUTLIER, TEXT, open_page, save_png, to_pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,18 +106,6 @@ def plot_swing(swing: SwingMeasurement, path: str | os.PathLike | None = None, s
     image = np.array(figure.canvas.buffer_rgba())[: size[1], : size[0], :3]
     save_png(image, path)
     return image
-
-
-def save_png(image: np.ndarray, path: str | os.PathLike | None) -> None:
-    """Write a picture as .png, whole or not at all; nothing when there is no path."""
-    if path is None:
-        return
-    from PIL import Image
-
-    from ..files import write_beside
-
-    with write_beside(path) as part:
-        Image.fromarray(image).save(part, format="PNG")
 
 
 def tell_peak(peak: Peak, unit: str, digits: int | None = None) -> str:

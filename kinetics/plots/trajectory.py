@@ -13,7 +13,8 @@ from ..ink import Colour, dot, fill, stroke, write
 from ..motion.measure import PER_SECOND, SwingMeasurement
 from ..pose.body import torso_length
 from ..stick_figure import BAT, HALO, draw_skeleton
-from .swing import plot_span, save_png, tell_peak
+from .page import save_png
+from .swing import plot_span, tell_peak
 
 if TYPE_CHECKING:
     from ..video.decode import Clip
