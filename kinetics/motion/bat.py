@@ -18,10 +18,10 @@ from .bat_boxes import box_tips
 from .bat_mask import mask_tips, read_masks
 from .bat_network import BatNetwork, guess_length, load_network
 from .bat_stretches import track_image
-from .bat_track import BatTrack, Mark
+from .bat_track import GRIPS, BatTrack, Mark
 from .camera import Camera
 from .forearm import forearm_tips
-from .hands import GRIPS, hold, join_hands, read_hands
+from .hands import hold, join_hands, read_hands
 
 #: Standard deviation per axis of a toe that a person marked, px.
 MARK_SIGMA = 2.0

@@ -6,7 +6,6 @@
     reading = network.read([crop, ...])                                           # a few hundred crops at a time at most
     toe, confidence = reading.peak()                                              # (N, 2) px of the frame, (N,) 0-1
     reading.toe_log[n], reading.none[n]                                           # map of log P(toe in this cell), P(no toe seen)
-    reading.toe_log_at(n, points)                                                 # the same map read at (M, 2) points of the frame
 
 The network looks at one crop of 3.2 bat lengths round the hands (bat_crops.py): the frame in colour, the nearest earlier and later frame
 *with another picture* in grey, laid on this frame, the skeleton, and which part lies inside the picture. It was trained on drawn bats
@@ -98,17 +97,6 @@ class BatReading:
     def grip(self) -> np.ndarray:
         """(N, 2) px of the frame: the likeliest middle of the hands on the handle."""
         return self.origin + self.scale[:, None] * _peaks(self.grip_log, 2)[0]
-
-    def toe_log_at(self, n: int, points: np.ndarray) -> np.ndarray:
-        """(...,) log P(toe in the cell) of crop ``n`` at points (..., 2) of the frame, bilinear; -inf outside the crop, NaN for NaN."""
-        return _sample(self.toe_log[n], self._cells(n, points), -np.inf)
-
-    def blade_at(self, n: int, points: np.ndarray) -> np.ndarray:
-        """(...,) P(bat) of crop ``n`` at points (..., 2) of the frame, between cells bilinear; 0 outside the crop, NaN for NaN."""
-        return _sample(self.blade[n], self._cells(n, points), 0.0)
-
-    def _cells(self, n: int, points: np.ndarray) -> np.ndarray:
-        return (np.asarray(points, dtype=np.float64) - self.origin[n]) / self.scale[n]
 
 
 class BatNetwork:
@@ -240,16 +228,3 @@ def _peaks(logs: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
         places[n] = (near * columns).sum() / near.sum(), (near * rows).sum() / near.sum()
         masses[n] = share[np.hypot(columns - places[n, 0], rows - places[n, 1]) <= radius].sum()
     return places, masses
-
-
-def _sample(plane: np.ndarray, cells: np.ndarray, outside: float) -> np.ndarray:
-    """Bilinear values of a map at (..., 2) places given as column, row; ``outside`` beyond the outer cells' middles, NaN for NaN."""
-    x, y = cells[..., 0], cells[..., 1]
-    known = np.isfinite(x) & np.isfinite(y)
-    within = known & (x >= 0) & (y >= 0) & (x <= CELLS - 1) & (y <= CELLS - 1)
-    column = np.clip(np.where(within, x, 0).astype(int), 0, CELLS - 2)
-    row = np.clip(np.where(within, y, 0).astype(int), 0, CELLS - 2)
-    right, down = np.where(within, x, 0) - column, np.where(within, y, 0) - row
-    value = (1 - down) * ((1 - right) * plane[row, column] + right * plane[row, column + 1])
-    value = value + down * ((1 - right) * plane[row + 1, column] + right * plane[row + 1, column + 1])
-    return np.where(within, value, np.where(known, outside, np.nan))

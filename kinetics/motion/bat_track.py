@@ -12,6 +12,10 @@ from ..errors import KineticsError
 SOURCES = ("mark", "mask", "boxes", "image", "pose", "forearm")
 
 
+#: What the hand proxy may mean.
+GRIPS = ("midpoint", "top", "bottom")
+
+
 @dataclass(frozen=True)
 class Mark:
     """A toe that the user marked: ``frame`` (index from 0 in decode order) and its place in pixels of that frame."""
@@ -61,7 +65,7 @@ class BatTrack:
         The frame shows the picture of the one before again: its tip counts as a picture, not as a sample in time.
     size : (W, H) px
     grip : str
-        What ``hands`` means: ``midpoint``, ``top`` or ``bottom`` hand.
+        What ``hands`` means, one of :data:`GRIPS`: between both hands, or the top or bottom one.
     flags : tuple of str
         Sentences for the user; empty when nothing is odd.
     provenance : dict

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 #: Bins of a colour's lightness and of its two hues (Lab).
@@ -67,14 +65,6 @@ class BladeColour:
         share = (blade / (blade + other)).astype(np.float32)
         keys = _keys(picture)
         return cv2.GaussianBlur(share[keys[..., 0], keys[..., 1], keys[..., 2]], (0, 0), 1.0)
-
-
-def learn_all(frames: Sequence[tuple], length: float) -> BladeColour:
-    """Learn from (picture, hand, toe, moved) of several frames."""
-    colour = BladeColour()
-    for picture, hand, toe, share in frames:
-        colour.learn(picture, hand, toe, length, share)
-    return colour
 
 
 def _keys(picture: np.ndarray) -> np.ndarray:

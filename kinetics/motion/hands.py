@@ -11,9 +11,6 @@ from ..errors import KineticsError
 from ..pose_sequence import PoseSequence
 from .camera import Camera
 
-#: What the hand proxy can be.
-GRIPS = ("midpoint", "top", "bottom")
-
 _FINGERS = ("index", "pinky", "thumb")
 
 #: Beyond the wrist lie the knuckles; halfway to them lies the middle of the hand: this part of the forearm.

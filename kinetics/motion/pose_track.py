@@ -6,14 +6,11 @@ import numpy as np
 
 from ..errors import KineticsError
 from ..pose_sequence import PoseSequence
-from .bat_track import BatTrack
+from .bat_track import GRIPS, BatTrack
 from .derivatives import estimate_noise
 
 #: What such a tip was read from, among the words of :data:`.bat_track.SOURCES`.
 POSE_SOURCE = "pose"
-
-#: Where between the wrists the hands are, by grip: both, or the one nearer to or farther from the tip.
-GRIPS = ("midpoint", "top", "bottom")
 
 #: Least standard deviation per axis, px, of a joint or tip that an estimator found.
 _LEAST = 0.5

@@ -125,17 +125,6 @@ def test_the_peak_is_found_between_cells(row, column):
     assert found.grip()[0] == pytest.approx(toe[0], abs=1e-3)
 
 
-def test_maps_are_read_at_places_of_the_frame():
-    found = reading(20, 30)
-    at = np.array([100 + 2.5 * 30, 50 + 2.5 * 20])
-    points = np.array([at, at + np.array([2.5, 0]), at + np.array([1.25, 0]), [0, 0], [np.nan, 3]])
-    values = found.toe_log_at(0, points)
-    assert values[0] == found.toe_log[0, 20, 30] and values[1] == found.toe_log[0, 20, 31]
-    assert values[2] == pytest.approx((values[0] + values[1]) / 2, rel=1e-6)
-    assert values[3] == -np.inf and np.isnan(values[4])
-    assert found.blade_at(0, points)[[0, 3]].tolist() == [1.0, 0.0]
-
-
 def limbs(scale: float, frames: int = 20) -> PoseSequence:
     """A batter who stands upright, a bat 0.68 m long to his proportions; ``scale`` pixels per bat length."""
     names, places = [], []
