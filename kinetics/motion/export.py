@@ -161,7 +161,8 @@ def write_trc(swing: SwingMeasurement, path: str | os.PathLike) -> None:
     """Write the joints, ``hands`` and ``bat_tip`` of the measured shot as OpenSim's marker file (.trc), in metres.
 
     x to the right, y up from the lowest foot, z = 0: one camera sees a plane. The origin is below the hips' mean place. Camera movement
-    is taken out. Frames are numbered from 1 and keep their own times; ``DataRate`` is their mean rate. A missing marker is an empty field.
+    is taken out. Frames are numbered from 1 and keep their own times; ``DataRate`` is their mean rate. A missing marker is ``nan``, which
+    OpenSim and pandas read; empty fields at the end of a row are more than OpenSim's reader takes.
 
     Raises
     ------
@@ -203,7 +204,7 @@ def write_trc(swing: SwingMeasurement, path: str | os.PathLike) -> None:
         fields = [str(k + 1), f"{when:.6f}"]
         for xy in at.values():
             x, y = (xy[k] - (origin, floor)) / scale
-            fields += ["", "", ""] if np.isnan(x) else [f"{x:.5f}", f"{-y:.5f}", "0.00000"]
+            fields += ["nan", "nan", "nan"] if np.isnan(x) else [f"{x:.5f}", f"{-y:.5f}", "0.00000"]
         lines.append("\t".join(fields))
     write_text(path, "\n".join(lines) + "\n")
 

@@ -107,7 +107,8 @@ def read_trc(path):
     assert axes[2:] == [f"{axis}{k + 1}" for k in range(len(names)) for axis in "XYZ"]
     rows = [line.split("\t") for line in lines[6:] if line]
     assert {len(row) for row in rows} == {2 + 3 * len(names)}
-    table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])
+    # Every field is a number, nan where a marker is missing: OpenSim 4.6 refuses a row that ends with empty fields ("Unexpected number of columns").
+    table = np.array([[float(cell) for cell in row] for row in rows])
     return header, names, table
 
 
