@@ -132,15 +132,22 @@ def fit_view(pose: PoseSequence, size: tuple[int, int], view: str = "frame") -> 
         )
     if view not in ("frame", "subject"):
         raise KineticsError(f"View {view!r} is not known; use frame or subject.")
-    canvas = np.array(size, float)
-    low, high = np.zeros(2), np.array(pose.size, float)
     if view == "subject" and not pose.missing.all():
-        low, high = np.nanpercentile(pose.xy.reshape(-1, 2), [1, 99], axis=0)
-        margin = max(0.15 * float((high - low).max()), 4.0)
-        low, high = low - margin, high + margin
+        return view_points(pose.xy.reshape(-1, 2), size)
+    return _fit_box(np.zeros(2), np.array(pose.size, float), size)
+
+
+def view_points(points: np.ndarray, size: tuple[int, int], margin: float = 0.15) -> View:
+    """The view of the box that holds the middle 98 % of the points (n, 2), NaN left out, with a margin as a part of its longer side."""
+    low, high = np.nanpercentile(points, [1, 99], axis=0)
+    room = max(margin * float((high - low).max()), 4.0)
+    return _fit_box(low - room, high + room, size)
+
+
+def _fit_box(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> View:
+    canvas = np.array(size, float)
     zoom = float((canvas / (high - low)).min())
-    shift = np.round(canvas / 2 - (low + high) / 2 * zoom)
-    return View(zoom, shift, (int(size[0]), int(size[1])))
+    return View(zoom, np.round(canvas / 2 - (low + high) / 2 * zoom), (int(size[0]), int(size[1])))
 
 
 def draw_people_choice(image: np.ndarray, people: Sequence[tuple]) -> np.ndarray:

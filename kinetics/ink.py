@@ -146,6 +146,28 @@ def write(
     return wide
 
 
+def write_name(image: np.ndarray, text: str, at: tuple[float, float], size: int, colour: Colour, room: int) -> int:
+    """Write a name in any script that this machine has a font for, shortened to ``room`` pixels; parameters as :func:`write`.
+
+    Returns
+    -------
+    int
+        Width of the text, pixels.
+    """
+    from .video.titles import draw_title
+
+    # A title's letters have a fifteenth of its picture's height and at most a 22nd of its width.
+    strip = draw_title(text, max(room + 2 * size, 22 * size), 15 * size).astype(np.float32)
+    mask = strip[..., 0] / 245 * strip[..., 3] / 255
+    used = np.flatnonzero(mask.max(axis=0) > 0.05)
+    if not len(used):
+        return 0
+    left, top = max(round(at[0]), 0), max(round(at[1] - mask.shape[0] / 2), 0)
+    mask = np.clip(mask[: image.shape[0] - top, used[0] : min(used[-1] + 1, used[0] + room, used[0] + image.shape[1] - left)], 0, 1)
+    blend(image[top : top + mask.shape[0], left : left + mask.shape[1]], mask, colour)
+    return mask.shape[1]
+
+
 @lru_cache(maxsize=256)
 def _letters(text: str, size: int) -> np.ndarray:
     """(h, w) uint8 mask of a text in Pillow's own font."""

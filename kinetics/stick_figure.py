@@ -39,7 +39,8 @@ SURE = 0.5
 
 
 def draw_skeleton(
-    image: np.ndarray, xy: np.ndarray, conf: np.ndarray, names: Sequence[str], *, scale: float | None = None, trail: Mapping[str, np.ndarray] | None = None
+    image: np.ndarray, xy: np.ndarray, conf: np.ndarray, names: Sequence[str], *, scale: float | None = None,
+    trail: Mapping[str, np.ndarray] | None = None, colour: Colour | None = None,
 ) -> None:  # fmt: skip
     """Draw one frame's skeleton into a picture.
 
@@ -56,14 +57,20 @@ def draw_skeleton(
         Trunk length in pixels, which sets the line width; that of this frame when not given.
     trail : mapping of joint name to (n, 3), optional
         Recent positions x, y and age, oldest first; age from 0 (now) to 1 (faded away). NaN breaks the trail.
+    colour : RGB, optional
+        Of everything, to tell two people apart instead of left and right.
     """
     xy = np.asarray(xy, np.float64)
     at = {name: point for name, point in zip(names, xy, strict=True) if np.isfinite(point).all()}
     sure = {name: float(np.clip(c, 0, 1)) for name, c in zip(names, conf, strict=True)}
     unit = torso_length(xy[None], names) if scale is None else float(scale)
     line = _line_width(unit)
+
+    def ink(name: str) -> Colour:
+        return colour or _colour(name)
+
     for name, path in (trail or {}).items():
-        _draw_trail(image, path, _colour(name), line)
+        _draw_trail(image, path, ink(name), line)
     if "neck" not in at and {"left_shoulder", "right_shoulder"} <= set(at):
         at["neck"] = (at["left_shoulder"] + at["right_shoulder"]) / 2
         sure["neck"] = min(sure["left_shoulder"], sure["right_shoulder"])
@@ -75,15 +82,15 @@ def draw_skeleton(
     for name, radius in dots:
         dot(image, at[name], radius + min(edge, 0.6 * radius), HALO, 0.75 * _opacity(sure[name]))
     for a, b, width, certainty in bones:
-        stroke(image, np.array([at[a], at[b]]), _colour(a) if _side(a) == _side(b) else CENTRE, width, _opacity(certainty))
+        stroke(image, np.array([at[a], at[b]]), ink(a) if _side(a) == _side(b) else colour or CENTRE, width, _opacity(certainty))
     for name, radius in dots:
         if sure[name] >= SURE:
-            dot(image, at[name], radius, _lighter(_colour(name)), _opacity(sure[name]))
+            dot(image, at[name], radius, _lighter(ink(name)), _opacity(sure[name]))
         else:
             dot(image, at[name], radius, HALO, 0.9)
-            dot(image, at[name], radius, _colour(name), 0.9, ring=max(1.0, 0.3 * line))
+            dot(image, at[name], radius, ink(name), 0.9, ring=max(1.0, 0.3 * line))
     if "bat_tip" in at:
-        _draw_bat(image, at, sure["bat_tip"], unit, edge)
+        _draw_bat(image, at, sure["bat_tip"], unit, edge, ink("bat_tip"))
 
 
 def draw_legend(image: np.ndarray) -> None:
@@ -102,11 +109,11 @@ def _draw_trail(image: np.ndarray, path: np.ndarray, colour: Colour, line: float
     stroke(image, path[:, :2], colour, 0.7 * line, 0.8 * np.clip(fresh, 0, 1) ** 1.5)
 
 
-def _draw_bat(image: np.ndarray, at: Mapping[str, Any], certainty: float, unit: float, edge: float) -> None:
+def _draw_bat(image: np.ndarray, at: Mapping[str, Any], certainty: float, unit: float, edge: float, colour: Colour) -> None:
     """The bat from the hands to its tip: a thin handle, and the blade from 35 % of the way on."""
     hands = [at[name] for name in ("left_wrist", "right_wrist") if name in at]
     if not hands:
-        dot(image, at["bat_tip"], max(2.0, 0.05 * unit), BAT, _opacity(certainty))
+        dot(image, at["bat_tip"], max(2.0, 0.05 * unit), colour, _opacity(certainty))
         return
     grip, tip = np.mean(hands, axis=0), at["bat_tip"]
     along = tip - grip
@@ -121,8 +128,8 @@ def _draw_bat(image: np.ndarray, at: Mapping[str, Any], certainty: float, unit: 
     thin = max(1.2, 0.035 * unit)
     stroke(image, handle, HALO, thin + 2 * edge, 0.75 * alpha)
     stroke(image, np.concatenate([blade, blade[:1]]), HALO, 2 * edge, 0.75 * alpha)
-    stroke(image, handle, BAT, thin, alpha)
-    fill(image, blade, BAT, 0.9 * alpha)
+    stroke(image, handle, colour, thin, alpha)
+    fill(image, blade, colour, 0.9 * alpha)
 
 
 def _line_width(unit: float) -> float:

@@ -1,7 +1,9 @@
 """The benches: a node reads its sockets, calls kinetics, shows the result."""
 
 from .clips import LoadClips, NormaliseClip, SampleClips, SaveGIF
+from .compare import CompareShots, FindShot, KineticChain, SaveAnalysis, ShotSimilarity
 from .composite import DrawSkeleton, GridComposite
+from .in_step import OverlaySkeletons, PlayInStep, WarpShot
 from .motion import (
     AlignSkeletons,
     DrawSwing,
@@ -19,5 +21,6 @@ NODES = [
     LoadClips, SampleClips, NormaliseClip,
     FindPeople, ExtractSkeleton, CleanSkeleton, SkeletonToKeypoints, KeypointsToSkeleton, SaveSkeleton,
     TrackCamera, StabiliseSkeleton, StabiliseClip, AlignSkeletons, TrackBat, MeasureSwing, TrajectoryPlot, DrawSwing, SaveSwing,
+    CompareShots, FindShot, PlayInStep, WarpShot, OverlaySkeletons, KineticChain, ShotSimilarity, SaveAnalysis,
     DrawSkeleton, GridComposite, SaveGIF,
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from comfy_api.v0_0_2 import io
 
 from ..kinetics.errors import KineticsError
 from .host import clip_titles, open_clip, preview_videos, report_progress, safe_stem, temp_folder, video_from
-from .io_types import CATEGORY, PoseSequenceSocket
+from .io_types import CATEGORY, InStepSocket, PoseSequenceSocket
 
 
 class DrawSkeleton(io.ComfyNode):
@@ -75,27 +75,34 @@ class GridComposite(io.ComfyNode):
                             "marked time",
                             [io.String.Input("marks", default="", tooltip="Seconds into each clip, separated by commas: these instants are shown together.")],
                         ),
+                        io.DynamicCombo.Option("in step", []),
                     ],
-                    tooltip="start: all begin together. marked time: the instants you name fall together.",
+                    tooltip="start: all begin together. marked time: the instants you name fall together. in step: as Shots In Step found; plug it in.",
                 ),
                 io.Combo.Input("short_clips", options=["hold", "loop", "black"], default="hold", tooltip="What a clip shows after its end: its last frame, itself again, or nothing."),
                 io.Combo.Input("fit", options=["letterbox", "crop"], default="letterbox", tooltip="letterbox: all of the picture. crop: fills the tile."),
+                InStepSocket.Input("in_step", optional=True, tooltip="From Shots In Step, of the same clips in the same order; for sync 'in step'."),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The composite.")],
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, clips, titles, rows, columns, tile_width, tile_height, fps, sync, short_clips, fit) -> io.NodeOutput:
+    def execute(cls, clips, titles, rows, columns, tile_width, tile_height, fps, sync, short_clips, fit, in_step=None) -> io.NodeOutput:
         from ..kinetics.video.grid import compose_grid
 
         opened = [open_clip(video) for video in clips]
         output = temp_folder("grid") / "composite.mp4"
-        marked = sync["sync"][0] == "marked time"
+        rate = Fraction(fps[0]).limit_denominator(1001)
+        match sync["sync"][0]:
+            case "marked time":
+                lined_up = {"sync": "mark", "marks": cls.mark_seconds(sync["marks"][0], len(opened))}
+            case "in step":
+                lined_up = {"sync": "times", "times": cls.step_times(in_step, opened, rate)}
+            case _:
+                lined_up = {"sync": "start"}
         compose_grid(
-            opened, output, rows=rows[0] or None, cols=columns[0] or None, tile=(tile_width[0], tile_height[0]),
-            fps=Fraction(fps[0]).limit_denominator(1001), titles=cls.title_lines(titles, opened), sync="mark" if marked else "start",
-            marks=cls.mark_seconds(sync["marks"][0], len(opened)) if marked else None, short=short_clips[0], fit=fit[0],
-            progress=report_progress(),
+            opened, output, rows=rows[0] or None, cols=columns[0] or None, tile=(tile_width[0], tile_height[0]), fps=rate,
+            titles=cls.title_lines(titles, opened), short=short_clips[0], fit=fit[0], progress=report_progress(), **lined_up,
         )  # fmt: skip
         return io.NodeOutput(video_from(output), ui=preview_videos([output]))
 
@@ -110,6 +117,15 @@ class GridComposite(io.ComfyNode):
         if len(lines) != len(clips):
             raise KineticsError(f"Grid Composite has {len(lines)} titles for {len(clips)} clips; give one line per clip, or none.")
         return [line.replace("_", " ") for line in lines]
+
+    @staticmethod
+    def step_times(in_step: list | None, clips: list, rate: Fraction) -> tuple:
+        """The second of each clip to show in each frame."""
+        if not in_step:
+            raise KineticsError("Grid Composite has sync 'in step' but nothing plugged into in_step; plug Shots In Step in, or choose another sync.")
+        if len(in_step[0].maps) != len(clips):
+            raise KineticsError(f"Grid Composite has {len(clips)} clips, and Shots In Step {len(in_step[0].maps)} shots; plug in the same clips.")
+        return in_step[0].frame_times(float(rate), [clip.info.duration for clip in clips])
 
     @staticmethod
     def mark_seconds(marks: str, count: int) -> list[float]:

@@ -99,11 +99,19 @@ def preview_videos(paths: Sequence[str | os.PathLike], folder: io.FolderType = i
 
 def preview_image(image: np.ndarray, step: str) -> dict:
     """Show one RGB uint8 picture in the node."""
+    return preview_images([image], step)
+
+
+def preview_images(images: Sequence[np.ndarray], step: str) -> dict:
+    """Show RGB uint8 pictures in the node."""
     from PIL import Image
 
-    path = temp_folder(step) / "preview.png"
-    Image.fromarray(image).save(path, compress_level=1)
-    return {"images": [saved_result(path, io.FolderType.temp)]}
+    folder, shown = temp_folder(step), []
+    for number, image in enumerate(images, 1):
+        path = folder / f"preview_{number:02}.png"
+        Image.fromarray(image).save(path, compress_level=1)
+        shown.append(saved_result(path, io.FolderType.temp))
+    return {"images": shown}
 
 
 def image_tensor(image: np.ndarray):

@@ -127,8 +127,8 @@ class AlignSkeletons(io.ComfyNode):
                     tooltip="one similarity: for all frames together, keeps the motion. per frame: compares postures, never speeds. root-centred: pelvis at the origin, in shoulder widths.",
                 ),
                 io.Combo.Input(
-                    "time", options=["same seconds", "stretched"], default="same seconds",
-                    tooltip="Which frames belong together: those at the same second, or the whole of one spread over the whole of the other..",
+                    "time", options=["same seconds", "stretched", "DTW"], default="same seconds",
+                    tooltip="Which frames belong together: those at the same second, the whole of one spread over the whole of the other, or what dynamic time warping finds.",
                 ),
                 io.Boolean.Input("mirror", default=False, tooltip="Mirror the skeleton first, to compare a left-hander with a right-hander."),
             ],
@@ -137,10 +137,15 @@ class AlignSkeletons(io.ComfyNode):
 
     @classmethod
     def execute(cls, skeleton, reference, method, time, mirror) -> io.NodeOutput:
+        from ..kinetics.compare.align import compare_shots
         from ..kinetics.motion.procrustes import align_per_frame, align_sequence, centre_on_root, mirror_sequence, pair_frames
         from ..kinetics.plots.alignment import describe_fit, plot_alignment
 
-        time_map, pairs = pair_frames(skeleton, reference, stretched=time == "stretched")
+        if time == "DTW":
+            found = compare_shots(reference, skeleton, mirror=mirror)
+            time_map, pairs = found.time_map.undo, found.alignment.path[:, ::-1]
+        else:
+            time_map, pairs = pair_frames(skeleton, reference, stretched=time == "stretched")
         if method == "root-centred":
             aligned = centre_on_root(mirror_sequence(skeleton) if mirror else skeleton)
             target = centre_on_root(reference)

@@ -81,6 +81,22 @@ class ShotComparison:
             "align_shots", xy=self.similarity.undo(self.other.xy), size=self.ref.size, space=self.ref.space, reference=self.ref.source
         )
 
+    def frame_times(self, fps: float | None = None) -> tuple[np.ndarray, float]:
+        """Seconds of ``other`` to show in each frame of a video at the reference's pace, as long as the reference.
+
+        Parameters
+        ----------
+        fps : float, optional
+            Of that video; the reference's own when not given.
+
+        Returns
+        -------
+        (n,) float64 s, rising; and the rate.
+        """
+        t = self.ref.t
+        rate = float(1 / np.median(np.diff(t))) if fps is None else float(fps)
+        return self.time_map(t[0] + np.arange(round((t[-1] - t[0]) * rate) + 1) / rate), rate
+
     def to_dict(self) -> dict[str, Any]:
         """The value of ``compare.json``."""
         fit, tempo = self.similarity, self.tempo
@@ -251,6 +267,24 @@ def find_shot(
         _check_moves(pose, joints)
     f, g = compute_features((shot, clip), ("positions",), joints=joints, root=True)
     return dtw(f.value, g.value, weights=(f.weight, g.weight), missing="mask", open_begin=True, open_end=True, kernel=kernel)
+
+
+def cut_shot(
+    shot: PoseSequence, clip: PoseSequence, *, joints: Sequence[str] | None = None, mirror: bool = False
+) -> tuple[PoseSequence, float]:
+    """The part of a long clip's skeleton in which a shot is played most alike (:func:`find_shot`), at its own times.
+
+    Returns
+    -------
+    PoseSequence
+    float
+        Root mean squared distance of a joint from its partner there, in trunk lengths.
+    """
+    found = find_shot(shot, clip, joints=joints, mirror=mirror)
+    first, last = int(found.path[0, 1]), int(found.path[-1, 1]) + 1
+    count = len(common_joints((shot, clip), joints))
+    part = clip.with_step("cut_shot", xy=clip.xy[first:last], conf=clip.conf[first:last], t=clip.t[first:last], like=shot.source)
+    return part, float(np.sqrt(found.cost / len(found.path) / count))
 
 
 def _check_moves(pose: PoseSequence, joints: Sequence[str]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import KineticsError
+from ..pose_sequence import PoseSequence
 from .chain_graph import Edge, heaviest_path
 from .chain_segments import Segments
+from .in_step import in_step_times
 
 #: Clip times and the common times they belong to, s, both in order.
 TimeMap = tuple[np.ndarray, np.ndarray]
@@ -67,6 +69,8 @@ class ChainSummary:
         Mean and standard deviation of when each segment is fastest: from the clips' clock, or on the common time of the time maps.
     axis : str
         What the times are: "common time", or "time from …".
+    speed_times : tuple of (n,) arrays
+        The times of each clip's tip speed (``Segments.speed_t``) on that axis, s.
     """
 
     clips: int
@@ -75,6 +79,7 @@ class ChainSummary:
     activation: dict[str, float]
     activation_spread: dict[str, float]
     axis: str
+    speed_times: tuple[np.ndarray, ...]
 
     @property
     def reaches_bat(self) -> bool:
@@ -149,7 +154,18 @@ def summarise(
         if edge.frequency >= COMMON and len(edge.clips) > 1 and activation[edge.leader] < activation[edge.follower]
     ]
     path = heaviest_path(common_edges)
-    return ChainSummary(len(measured), tuple(shared), path, activation, spread, axis if time_maps is None else "common time")
+    speed_times = tuple(common(segments.speed_t) for segments, common in zip(measured, to_common, strict=True))
+    return ChainSummary(
+        len(measured), tuple(shared), path, activation, spread, axis if time_maps is None else "common time", speed_times
+    )
+
+
+def common_times(poses: Sequence[PoseSequence], impacts: Sequence[float | None] | None = None) -> list[TimeMap] | None:
+    """The time maps of clips onto the first one's time, by :func:`.in_step.in_step_times`; None for a single clip."""
+    if len(poses) < 2:
+        return None
+    step = in_step_times(poses, impacts=impacts)
+    return [(pose.t, own.undo(pose.t)) for pose, own in zip(poses, step.maps, strict=True)]
 
 
 def _mapping(clip: int, segments: Segments, time_map: TimeMap | None):

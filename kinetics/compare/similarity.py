@@ -72,6 +72,12 @@ class Similarity:
             raise KineticsError(f"{self.names[a]} and {self.names[b]} show no joints in common; leave one of them out.")
         return join(squareform(self.distance, checks=False), linkage, optimal_ordering=True)
 
+    def order(self, linkage: str = "average") -> list[int]:
+        """Numbers of the shots as the leaves of :meth:`tree` come: neighbours are alike."""
+        from scipy.cluster.hierarchy import leaves_list
+
+        return leaves_list(self.tree(linkage)).tolist()
+
     def to_dict(self) -> dict[str, Any]:
         """For a JSON file; null where two shots can't be compared."""
         rows = [[value if np.isfinite(value) else None for value in row] for row in self.distance.tolist()]

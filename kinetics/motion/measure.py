@@ -132,6 +132,11 @@ class SwingMeasurement:
         """The skeleton in pixels of the reference frame."""
         return None if self.pose is None else stabilise_pose(self.pose, self.camera)
 
+    def pose_with_bat(self) -> PoseSequence | None:
+        """The skeleton in pixels of the reference frame, with the joint ``bat_tip``."""
+        pose = self.pose_reference()
+        return None if pose is None else pose.with_joint("bat_tip", self.tip_reference, self.track.confidence)
+
 
 def measure_swing(
     track: BatTrack,
@@ -275,6 +280,8 @@ def measure_swing(
 def _check(track: BatTrack, pose: PoseSequence | None, camera: Camera | None, unit: str, exposure: float | None) -> None:
     if unit not in UNITS:
         raise KineticsError(f"Unit {unit!r} isn't offered; choose {', '.join(UNITS)}.")
+    if len(track) < SHORTEST:
+        raise KineticsError(f"A swing needs at least {SHORTEST} frames, and the bat track has {len(track)}; give a longer clip.")
     if exposure is not None and not exposure > 0:
         raise KineticsError(f"An exposure of {exposure} s can't be; give seconds above 0, e.g. 0.002.")
     for name, part in (("skeleton", pose), ("camera", camera)):
@@ -286,6 +293,8 @@ def _check(track: BatTrack, pose: PoseSequence | None, camera: Camera | None, un
             raise KineticsError(f"The bat track is of pictures {track.size[0]}×{track.size[1]}, the {name} of {part.size[0]}×{part.size[1]}; find both in the same clip.")
     if pose is not None and pose.space != "px":
         raise KineticsError(f"The skeleton is in unit {pose.space!r}; give it in pixels of the clip.")
+    if np.isnan(track.hands[:, 0]).all():
+        raise KineticsError("The hands were found in no frame; choose another subject, or a skeleton with wrists.")
     if np.isnan(track.tip[:, 0]).all():
         raise KineticsError("The bat's tip was found in no frame; mark it in a few frames, or give a mask of the bat.")
 

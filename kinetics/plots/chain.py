@@ -12,7 +12,6 @@ import numpy as np
 
 from ..compare.chain import Chain, ChainSet, label
 from ..compare.chain_graph import BAT
-from ..compare.chain_group import ChainSummary
 from ..compare.chain_segments import PARTS
 from ..errors import KineticsError
 from .page import FAINT, GRID, PANEL, SIDE_COLOURS, TEXT, open_page, save_png
@@ -110,7 +109,7 @@ def plot_chains(found: ChainSet, path: str | os.PathLike | None = None, size: tu
             lag = f"{1000 * edge.lag:.0f} ± {1000 * edge.lag_spread:.0f} ms"
             text = f"{edge.weight:.2f}, {lag}, {len(edge.clips)}/{across.clips}"
             links.append(_Link(edge.leader, edge.follower, edge.frequency, text, edge.p is not None))
-    strips = [_on_axis(chain, across) for chain in found.chains]
+    strips = [(t, chain.segments.speed) for t, chain in zip(across.speed_times, found.chains, strict=True)]
     core = sum(edge.kind == "core" for edge in across.edges)
     single = sum(edge.kind == "single" for edge in across.edges)
     headline = (
@@ -133,14 +132,6 @@ def _headline(chain: Chain) -> tuple[str, bool]:
     tested = "" if chain.tested else " (not tested: no p)"
     steps = len(chain.path) - 1
     return f"{steps} step{'s' * (steps > 1)} from {label(chain.path[0])} to the bat, {1000 * took:.0f} ms{tested}", True
-
-
-def _on_axis(chain: Chain, across: ChainSummary) -> tuple[np.ndarray, np.ndarray]:
-    """A clip's tip speed on the summary's times: its bat's mean place there sets the shift."""
-    segments = chain.segments
-    own = dict(zip(segments.names, segments.activation, strict=True))
-    shift = np.mean([across.activation[name] - own[name] for name in segments.used])
-    return segments.speed_t + shift, segments.speed
 
 
 def _draw(

@@ -50,3 +50,15 @@ def save_png(image: np.ndarray, path: str | os.PathLike | None) -> None:
 
     with write_beside(path) as part:
         Image.fromarray(image).save(part, format="PNG")
+
+
+def blank_page(size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint8 of the page's colour, to be drawn on with :mod:`kinetics.ink`."""
+    image = np.empty((size[1], size[0], 3), np.uint8)
+    image[:] = rgb(PAGE)
+    return image
+
+
+def rgb(code: str) -> tuple[int, int, int]:
+    """``#46acf5`` → (70, 172, 245)."""
+    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)

@@ -21,7 +21,7 @@ from .decode import Clip
 from .encode import VideoWriter
 from .picture import Layout, RgbMaker, Scaler, has_alpha
 from .placement import Placement, paste, place
-from .resample import on_screen
+from .resample import check_times, on_screen, switch_midway
 from .timing import as_rate
 from .titles import draw_title
 
@@ -77,8 +77,9 @@ def compose_grid(
     tile: tuple[int, int] = (480, 270),
     fps: Fraction | float = 30,
     titles: Sequence[str] | None = None,
-    sync: Literal["start", "mark"] = "start",
+    sync: Literal["start", "mark", "times"] = "start",
     marks: Sequence[float] | None = None,
+    times: Sequence[np.ndarray] | None = None,
     short: Literal["hold", "loop", "black"] = "hold",
     fit: Literal["letterbox", "crop"] = "letterbox",
     gap: int = 4,
@@ -103,10 +104,14 @@ def compose_grid(
         Rate of the composite. Each tile shows the frame that is on screen at that instant by the clip's own clock.
     titles : sequence of str, optional
         One per clip, drawn over the foot of its tile; an empty one draws nothing.
-    sync : {"start", "mark"}
-        Start together, or delay clips, holding their first frame, so that their marks coincide.
+    sync : {"start", "mark", "times"}
+        Start together; delay clips, holding their first frame, so that their marks coincide; or let each clip run on a clock of its own.
     marks : sequence of float, optional
         Seconds from the start of each clip; needed for ``sync="mark"``.
+    times : sequence of (frames,) arrays, optional
+        Seconds of each clip to show in each frame of the composite, never going back; needed for ``sync="times"``, see
+        :meth:`kinetics.compare.in_step.InStep.frame_times`. The frame nearest in time is shown, so that frames taken nearest to one
+        instant are seen together; before 0 the clip's first.
     short : {"hold", "loop", "black"}
         What a clip that ends before the longest does: hold its last frame, start again, or go dark.
     fit : {"letterbox", "crop"}
@@ -133,10 +138,14 @@ def compose_grid(
         raise KineticsError(f"There are {len(titles)} titles for {len(clips)} clips; give one per clip.")
     if short not in ("hold", "loop", "black"):
         raise KineticsError(f"Short clips can't {short!r}; use hold, loop or black.")
-    offsets = _offsets(clips, sync, marks)
     rate = as_rate(fps)
-    duration = max(offset + clip.info.duration for offset, clip in zip(offsets, clips, strict=True))
-    frames = max(1, round(duration * rate))
+    if sync == "times":
+        instants = _own_times(clips, times)
+        offsets = [float(np.searchsorted(at, 0.0) / rate) for at in instants]
+    else:
+        offsets = _offsets(clips, sync, marks)
+        instants = _delayed(clips, offsets, rate)
+    frames = len(instants[0])
     size = (cols * tile[0] + (cols - 1) * gap, rows * tile[1] + (rows - 1) * gap)
     canvas = _blank(size, background)
     stop = threading.Event()
@@ -144,10 +153,10 @@ def compose_grid(
     with VideoWriter(output, *size, rate, crf=crf, preset=preset) as writer:
         tiles, feeds = [], []
         try:
-            for number, (clip, offset) in enumerate(zip(clips, offsets, strict=True)):
+            for number, (clip, shown_at) in enumerate(zip(clips, instants, strict=True)):
                 maker = _TileMaker(clip, tile, fit, background, titles[number] if titles else "")
-                feeds.append(_Feed(_play(clip, maker, short, threads), stop))
-                tiles.append(on_screen(feeds[-1], _instants(frames, rate, offset), clip.slack))
+                feeds.append(_Feed(_play(clip, maker, short, threads, nearest=sync == "times"), stop))
+                tiles.append(on_screen(feeds[-1], shown_at.tolist(), clip.slack))
             for k in range(frames):
                 for number, shown in enumerate(tiles):
                     planes, is_new = next(shown)
@@ -175,7 +184,7 @@ def _offsets(clips: Sequence[Clip], sync: str, marks: Sequence[float] | None) ->
     if sync == "start":
         return [0.0] * len(clips)
     if sync != "mark":
-        raise KineticsError(f"Clips can't be lined up by {sync!r}; use start or mark.")
+        raise KineticsError(f"Clips can't be lined up by {sync!r}; use start, mark or times.")
     if marks is None or len(marks) != len(clips):
         count = 0 if marks is None else len(marks)
         raise KineticsError(f"There are {count} marks for {len(clips)} clips; give one instant in seconds per clip.")
@@ -186,14 +195,28 @@ def _offsets(clips: Sequence[Clip], sync: str, marks: Sequence[float] | None) ->
     return [max(marks) - mark for mark in marks]
 
 
-def _instants(frames: int, rate: Fraction, offset: float) -> Iterator[float]:
-    return (float(k / rate) - offset for k in range(frames))
+def _delayed(clips: Sequence[Clip], offsets: Sequence[float], rate: Fraction) -> list[np.ndarray]:
+    """Seconds of each clip in each frame of the composite when it starts that much later."""
+    duration = max(offset + clip.info.duration for offset, clip in zip(offsets, clips, strict=True))
+    grid = np.array([float(k / rate) for k in range(max(1, round(duration * rate)))])
+    return [grid - offset for offset in offsets]
 
 
-def _play(clip: Clip, maker: _TileMaker, short: str, threads: int) -> Iterator[tuple[float, Planes]]:
-    """Tiles of a clip with the seconds at which they appear, and what follows the clip's end."""
+def _own_times(clips: Sequence[Clip], times: Sequence[np.ndarray] | None) -> list[np.ndarray]:
+    if times is None or len(times) != len(clips):
+        raise KineticsError(f"There are {0 if times is None else len(times)} clocks for {len(clips)} clips; give the times to show of each clip.")
+    own = [check_times(at, clip.name) for clip, at in zip(clips, times, strict=True)]
+    counts = sorted({len(at) for at in own})
+    if len(counts) > 1:
+        raise KineticsError(f"The clips' clocks have {counts[0]} to {counts[-1]} frames; give one time per frame of the composite for every clip.")
+    return own
+
+
+def _play(clip: Clip, maker: _TileMaker, short: str, threads: int, nearest: bool) -> Iterator[tuple[float, Planes]]:
+    """Tiles of a clip with the seconds at which they appear, and what follows the clip's end; ``nearest``: half-way from the one before."""
     for turn in itertools.count():
-        for _, t, picture in clip.pictures(threads):
+        pictures = ((t, picture) for _, t, picture in clip.pictures(threads))
+        for t, picture in switch_midway(pictures) if nearest else pictures:
             yield turn * clip.info.duration + t, maker(picture)
         if short != "loop":
             break

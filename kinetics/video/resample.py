@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
+
+from ..errors import KineticsError
+
 T = TypeVar("T")
 
 
@@ -41,3 +45,31 @@ def on_screen(items: Iterable[tuple[float, T]], instants: Iterable[float], slack
             current, following, is_new = following, next(source, None), True
         yield current[1], is_new
         is_new = False
+
+
+def switch_midway(items: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
+    """The same items for :func:`on_screen`, each appearing midway between the one before and itself: what is shown is the nearest in time."""
+    before = None
+    for t, what in items:
+        yield t if before is None else (before + t) / 2, what
+        before = t
+
+
+def check_times(at: np.ndarray, name: str) -> np.ndarray:
+    """(n,) float64 seconds of a clip's clock, one per frame to be written.
+
+    Raises
+    ------
+    KineticsError
+        When they are not one row of finite numbers that never go back.
+    """
+    at = np.asarray(at, dtype=np.float64)
+    if at.ndim != 1 or not len(at):
+        raise KineticsError(f"The times at which to show {name} have shape {at.shape}; give one time in seconds per frame.")
+    if not np.isfinite(at).all():
+        raise KineticsError(f"The times at which to show {name} hold {int((~np.isfinite(at)).sum())} that are not finite; give seconds.")
+    back = np.flatnonzero(np.diff(at) < 0)
+    if len(back):
+        k = int(back[0])
+        raise KineticsError(f"{name} would run backwards from {at[k]:.3f} s to {at[k + 1]:.3f} s at frame {k + 1}; give times that never go back.")
+    return at

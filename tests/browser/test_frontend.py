@@ -9,7 +9,10 @@ import pytest
 from comfy_server import ComfyServer
 from frontend import open_frontend
 
-WORKFLOWS = ("six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align")
+WORKFLOWS = (
+    "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "kinetic_chain", "six_shots_in_step",
+    "find_shot",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -69,3 +69,36 @@ def test_bad_input_is_one_line_and_status_2(command, shots, tmp_path, capsys):
         assert main([command, *map(str, sources), "-o", str(tmp_path / "out")]) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_compare_with_the_bat_pairs_both_impacts(shots, tmp_path):
+    out = tmp_path / "out"
+    assert main(["compare", *map(str, shots), "-o", str(out), "--root", "--bat", "--features", "positions", "tip_speed"]) == 0
+    record = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    ref, other = (PoseSequence.load(path).t for path in shots)
+    frames = [int(np.abs(t - at).argmin()) for t, at in zip((ref, other), record["impact_s"], strict=True)]
+    assert frames in record["path"] and set(record["features"]) == {"positions", "tip_speed"}
+
+
+def test_compare_finds_the_shot_in_a_long_clip(shots, tmp_path):
+    long = PoseSequence.load(shots[0])
+    stroke = long.with_step("cut", xy=long.xy[20:50], conf=long.conf[20:50], t=long.t[20:50])
+    stroke.save(tmp_path / "stroke.json")
+    assert main(["compare", str(tmp_path / "stroke.json"), str(shots[0]), "-o", str(tmp_path / "out"), "--root", "--find"]) == 0
+    record = json.loads((tmp_path / "out" / "compare.json").read_text(encoding="utf-8"))
+    assert record["frames"] == [30, 30] and record["cost"] == pytest.approx(0, abs=1e-6)  # the very same frames
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["--features", "tip_speed"], "add --bat"), (["--bat", "--find"], "use one of them at a time")],
+)
+def test_what_does_not_go_together_is_told(shots, tmp_path, capsys, given, said):
+    assert main(["compare", *map(str, shots), "-o", str(tmp_path / "out"), *given]) == 2
+    told = capsys.readouterr().err
+    assert said in told and len(told.strip().splitlines()) == 1 and not (tmp_path / "out").exists()
+
+
+def test_chains_on_a_common_time(shots, tmp_path):
+    assert main(["chain", *map(str, shots), "-o", str(tmp_path), "--common-time"]) == 0
+    assert json.loads((tmp_path / "chain.json").read_text(encoding="utf-8"))["across"]["times"] == "common time"

@@ -220,6 +220,9 @@ def test_lags_on_a_common_time():
     assert edge.lag == pytest.approx(0.04, abs=2e-3) and edge.lag_spread < 3e-3
     assert rough.lag == pytest.approx(0.06, abs=2e-3) and rough.lag_spread > 0.02
     assert mapped.axis == "common time" and mapped.activation["left_ankle"] == pytest.approx(1.0, abs=2e-3)
+    found = find_chains(poses, time_maps=maps)
+    own = found.chains[1].segments.speed_t
+    np.testing.assert_allclose(found.across.speed_times[1], 1 + (own - 1) / 2, atol=1e-12)  # the picture's curves go through the same map
     repeated = (np.repeat(t, 2), np.repeat(t, 2))  # as a warping path meets a frame twice
     assert find_chains(poses, time_maps=[repeated, maps[1]]).across.activation == pytest.approx(mapped.activation, abs=1e-9)
 

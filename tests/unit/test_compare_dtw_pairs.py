@@ -1,6 +1,7 @@
 """All pairs and what is made of them: every backend gives what warping each pair gives; distances, neighbours and their picture."""
 
 import json
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from kinetics.compare.all_pairs import compute_costs
 from kinetics.compare.dtw import dtw, load_compiled
 from kinetics.compare.similarity import Similarity, compare_all
 from kinetics.errors import KineticsError
-from kinetics.plots.similarity import plot_similarity
+from kinetics.plots.similarity import plot_similarity, plot_similarity_sheet
+from kinetics.synthetic import SHOTS
+from kinetics.synthetic.scenes import default_scene
 
 #: The card's code runs on the processor here.
 BACKENDS = ("numpy", "torch", "numba") if load_compiled() else ("numpy", "torch")
@@ -140,3 +143,56 @@ def test_a_group_that_can_not_be_joined_is_told(alike):
     ):
         with pytest.raises(KineticsError, match=says):
             call()
+
+
+@lru_cache
+def sample(shot):
+    return default_scene(shot).pose_sequence(25)
+
+
+def drawn(count):
+    """Sample strokes, turn and turn about, each with a little noise of its own."""
+    rng = np.random.default_rng(0)
+    poses = []
+    for n in range(count):
+        pose = sample(SHOTS[n % len(SHOTS)])
+        poses.append(pose.with_step("noise", xy=pose.xy + 2 * rng.normal(size=pose.xy.shape)))
+    return poses, [f"{SHOTS[n % len(SHOTS)]} {n}" for n in range(count)]
+
+
+def near(image, colour):
+    return int((np.abs(image.astype(int) - colour).max(axis=2) < 12).sum())
+
+
+@pytest.mark.parametrize("count", (2, 7, 17))
+def test_all_shots_stand_on_one_page_in_the_order_of_the_tree(count, tmp_path):
+    poses, names = drawn(count)
+    found = compare_all(poses, names)
+    sheet = plot_similarity_sheet(found, poses, path=tmp_path / "sheet.png", width=640)
+    assert sheet.shape[1] == 640 and (tmp_path / "sheet.png").stat().st_size > 0
+    assert sorted(found.order()) == list(range(count))
+    columns = 1 if count <= 6 else 2 if count <= 16 else 3
+    rows = -(-count // columns)
+    head, tile = sheet.shape[0] - rows * ((sheet.shape[0] - 22) // rows), 640 // columns
+    for place in range(count):
+        column, row = divmod(place, rows)
+        y = head + row * (sheet.shape[0] - head) // rows
+        cell = sheet[y : y + (sheet.shape[0] - head) // rows, column * tile : (column + 1) * tile]
+        for colour in ((0xF2, 0x96, 0x14), (0x46, 0xAC, 0xF5), (0xD9, 0xDD, 0xE5)):  # left, right; name and speed
+            assert near(cell, colour) > 10
+    heat = plot_similarity(found)
+    assert heat.shape == (720, 960, 3)
+
+
+def test_a_big_table_grows_in_height_and_given_impacts_are_said(tmp_path):
+    poses, names = drawn(4)
+    found = compare_all(poses, names)
+    known, judged = (plot_similarity_sheet(found, poses, impacts=impacts, width=480) for impacts in ([1.5, 1.54, 1.58, 1.62], None))
+    assert known.shape == judged.shape and not np.array_equal(known, judged)
+    rng = np.random.default_rng(1)
+    distance = np.abs(np.subtract.outer(x := rng.random(40), x))
+    many = Similarity(tuple(f"a shot with quite a long name {n}" for n in range(40)), distance, "trunk lengths", {"positions": 1.0})
+    image = plot_similarity(many)
+    assert image.shape[1] == 960 and image.shape[0] >= 40 * 24  # 14 pixels a row where it is shown 560 across
+    with pytest.raises(KineticsError, match="3 skeletons for 4 shots"):
+        plot_similarity_sheet(found, poses[:3])

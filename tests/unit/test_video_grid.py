@@ -81,6 +81,36 @@ def test_short_clips_hold_loop_or_go_dark(five, tmp_path):
                 assert tiles[1].max() < 12
 
 
+def nearest(times: np.ndarray, instant: float) -> int:
+    """Number of the frame nearest to an instant; of two, the later."""
+    return len(times) - 1 - int(np.abs(times - instant)[::-1].argmin())
+
+
+def test_each_clip_runs_on_its_own_clock(five, tmp_path):
+    """A rising clock per clip: slow, fast, standing still, from before its beginning until after its end."""
+    k = np.arange(45)
+    clocks = [-0.31 + k / 30, 0.013 + 1.7 * k / 30, np.full(45, 0.217), 0.4 * k / 30 + 0.001, 1.1 * (k / 44) ** 2 + 0.0007]
+    report = compose_grid([Clip(path) for path, _ in five], tmp_path / "grid.mp4", tile=TILE, fps=30, gap=GAP, sync="times", times=clocks)
+    assert report.frames == 45 and report.offsets == (pytest.approx(1 / 3), 0, 0, 0, 0)
+    for k, tiles in enumerate(tiles_of(tmp_path / "grid.mp4", 2, 3)):
+        expected = [(nearest(times, clock[k]), n) for n, ((_, times), clock) in enumerate(zip(five, clocks, strict=True))]
+        assert [read_code(tile) for tile in tiles[:5]] == expected
+
+
+@pytest.mark.parametrize("short", ("hold", "loop", "black"))
+def test_a_clip_on_its_own_clock_ends_as_told(five, short, tmp_path):
+    path, times = five[2]
+    clock = np.arange(40) / 20 + 0.003  # 30 frames of 30 fps and what follows the end at 1 s
+    compose_grid([Clip(path)], tmp_path / "grid.mp4", tile=TILE, fps=30, gap=GAP, short=short, sync="times", times=[clock])
+    for t, (tile,) in zip(clock, tiles_of(tmp_path / "grid.mp4", 1, 1), strict=True):
+        if t < 0.95:
+            assert read_code(tile) == (nearest(times, t), 2)
+        elif t > 1 and short == "black":
+            assert tile.max() < 12
+        elif t > 1:
+            assert read_code(tile) == (29 if short == "hold" else nearest(times, t - 1), 2)
+
+
 def test_same_clip_in_two_tiles(five, tmp_path):
     clip = Clip(five[2][0])
     compose_grid([clip, clip], tmp_path / "grid.mp4", rows=2, cols=1, tile=TILE, fps=30, gap=0)
@@ -184,7 +214,11 @@ def test_arguments_that_do_not_match(five, tmp_path):
         ("There are 1 titles for 5 clips", {"titles": ["a"]}),
         ("There are 0 marks for 5 clips", {"sync": "mark"}),
         ("is outside 0.mp4", {"sync": "mark", "marks": [9, 0, 0, 0, 0]}),
-        ("use start or mark", {"sync": "middle"}),
+        ("use start, mark or times", {"sync": "middle"}),
+        ("There are 0 clocks for 5 clips", {"sync": "times"}),
+        ("0.mp4 would run backwards", {"sync": "times", "times": [[1.0, 0.5]] * 5}),
+        ("1 that are not finite", {"sync": "times", "times": [[0.0, np.nan]] * 5}),
+        ("clocks have 1 to 2 frames", {"sync": "times", "times": [[0.0], *[[0.0, 0.1]] * 4]}),
         ("use hold, loop or black", {"short": "explode"}),
         ("can't be composed", {"tile": (4, 4)}),
         ("Fit 'squash' is unknown", {"fit": "squash"}),
