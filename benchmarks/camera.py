@@ -1,11 +1,16 @@
 """The camera's motion measured: residuals against truth on drawn clips, and how still fixed points stand on any clip.
 
-    python benchmarks/camera.py [--drawn 6] [--fps 25] [--size 1280x720] [--json camera.json] [CLIP ...]
+    python benchmarks/camera.py [--drawn 6] [--draws 6] [--fps 25] [--size 1280x720] [--json camera.json] [CLIP ...]
 
 Drawn clips: random batters and cameras of kinetics.synthetic, 3 s, encoded, with a score bar, a logo and a watermark; every second one
 pans to 40 px/frame and zooms to double. The batter is masked by his true joints. Error: for a grid over each frame, the distance in pixels
 of the reference frame between where the camera puts it and where it belongs, over all frames: median / 95 % / largest. Beside it what a
 chain of neighbouring frames gives (similarities), and what the same code gives when graphics are not looked for.
+
+Speed: the batter's true hands and tip of each drawn clip with 2 px of noise in the moving picture (``--draws`` draws of it) go through that
+camera and into estimate_swing, and the same noisy points through the exact camera; beside them the same noise in the picture of a camera that
+stands still with the view of the moment of impact. Printed are the error of the peak tip speed, and the root mean square of the error of every
+frame's speed over the peak: median and 90th percentile, and their ratios.
 
 CLIPs (with NAME.pose.json beside, if there is one) are measured too, without truth: corners of the reference frame are looked for afresh in
 every stabilised frame that shows their surroundings, and the median and 95 % of their distance from where they were is printed; points that
@@ -31,8 +36,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from kinetics.motion import camera as camera_module
 from kinetics.motion import camera_pairs
 from kinetics.motion.background import find_corners
-from kinetics.motion.camera import Camera, track_camera
+from kinetics.motion.camera import Camera, apply_maps, track_camera
 from kinetics.motion.stabilise import warp_to
+from kinetics.motion.swing import estimate_swing
 from kinetics.pose_sequence import PoseSequence
 from kinetics.synthetic import SHOTS, ShotScene, random_scene
 from kinetics.synthetic.render import Renderer
@@ -97,8 +103,54 @@ class _NoGraphics(camera_module.GraphicsFinder):
         return np.zeros(self._shape, bool)
 
 
-def drawn(count: int, fps: float, size: tuple[int, int]) -> dict:
-    ours, chains, blind, report = [], [], [], {}
+NOISE = 2.0
+VIEWS = ("tracked", "exact", "still")
+
+
+def speed_errors(scene: ShotScene, camera: Camera, fps: float, draws: int, seed: int) -> np.ndarray:
+    """(draws, view, 2) in %: error of the peak tip speed, and root mean square error of all frames' speeds over the peak."""
+    t = np.arange(round(scene.duration * fps)) / fps
+    truth, still = scene.truth(t), replace(scene, reference_time=scene.stroke.impact)
+    points = np.stack([truth.point_px("hands"), truth.point_px("bat_tip")], axis=1)
+    # Picture of each frame → picture at the reference time, of the exact camera.
+    exact, at_impact = (np.linalg.inv(scene.camera.homography(t, t0)) for t0 in (0.0, scene.stroke.impact))
+    rng, found = np.random.default_rng([seed, 11]), []
+    for draw in range(draws):
+        noise = NOISE * rng.standard_normal(points.shape)
+        views = {
+            "tracked": (camera.to_reference(points + noise), NOISE * camera.zoom, scene),
+            "exact": (apply_maps(exact, points + noise), NOISE * camera.zoom, scene),
+            "still": (apply_maps(at_impact, points) + noise, NOISE, still),
+        }
+        found.append([one_swing(t, seen, sigma, view, draw) for seen, sigma, view in views.values()])
+    return np.array(found)
+
+
+def one_swing(t: np.ndarray, seen: np.ndarray, sigma: np.ndarray | float, scene: ShotScene, seed: int) -> tuple[float, float]:
+    """Errors in % of the peak and of all speeds of one noisy swing in the picture of ``scene`` at its reference time."""
+    swing = estimate_swing(t, seen[:, 0], seen[:, 1], sigma, sigma, seed=seed)
+    peak = float(scene.truth(np.arange(0.0, scene.duration, 0.001)).tip_speed_px.max())
+    off = swing.tip_speed - scene.truth(t).tip_speed_px
+    return 100 * abs(swing.peak_tip_speed.value / peak - 1), 100 * float(np.sqrt(np.nanmean(off**2))) / peak
+
+
+def show_speeds(name: str, found: np.ndarray) -> dict:
+    """Print and return median and 90th percentile of :func:`speed_errors`, (n, view, 2), and how they compare with the tracked camera's."""
+    figures_of = {}
+    for k, what in enumerate(("peak speed", "speed of all frames")):
+        shares = {view: (np.median(found[:, v, k]), np.percentile(found[:, v, k], 90)) for v, view in enumerate(VIEWS)}
+        cells = "   ".join(f"{view} {a:.2f} / {b:.2f} %" for view, (a, b) in shares.items())
+        ratios = {view: [float(x / y) for x, y in zip(shares["tracked"], shares[view], strict=True)] for view in VIEWS[1:]}
+        print(
+            f"{name}, {len(found)} swings, error of the {what}, median / 90 %: {cells};   tracked over exact "
+            f"{ratios['exact'][0]:.2f} / {ratios['exact'][1]:.2f}, over still {ratios['still'][0]:.2f} / {ratios['still'][1]:.2f}"
+        )
+        figures_of[what] = {"percent": {view: [float(v) for v in pair] for view, pair in shares.items()}, "ratio": ratios}
+    return figures_of
+
+
+def drawn(count: int, fps: float, size: tuple[int, int], draws: int) -> dict:
+    ours, chains, blind, speeds, report = [], [], [], [], {}
     head = f"{'median':>8s} {'95 %':>8s} {'largest':>8s}"
     print(f"{'drawn clip':34s} {head}  model       fps | {'chain of neighbours':26s} | graphics not looked for")
     with tempfile.TemporaryDirectory() as folder:
@@ -117,6 +169,7 @@ def drawn(count: int, fps: float, size: tuple[int, int]) -> dict:
             ours.append(off)
             chains.append(errors(chain, truth))
             blind.append(errors(pinned, truth))
+            speeds.append(speed_errors(scene, camera, fps, draws, k))
             name = f"{scene.stroke.shot}, {fastest(scene.camera, fps):.0f} px/frame, zoom {1 / camera.zoom.min():.2f}"
             print(f"{name:34s} {words(off)}  {camera.model:10s} {speed:4.1f} | {words(chains[-1])} | {words(blind[-1])}", flush=True)
             report[f"{k} {name}"] = {**figures(off), "fps": speed, "model": camera.model}
@@ -124,6 +177,9 @@ def drawn(count: int, fps: float, size: tuple[int, int]) -> dict:
     for name, off in whole.items():
         print(f"{name:34s} {words(np.concatenate(off))}")
         report[name] = figures(np.concatenate(off))
+    for name, some in (("speed, all clips", speeds), ("speed, fast ones", speeds[1::2])):
+        if some and draws:
+            report[name] = show_speeds(name, np.concatenate(some))
     return report
 
 
@@ -182,6 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP")
     parser.add_argument("--drawn", type=int, default=6, help="how many clips to draw; 0 for none")
+    parser.add_argument("--draws", type=int, default=6, help="draws of noise per drawn clip, for the speed's error; 0 for none")
     parser.add_argument("--fps", type=float, default=25.0)
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--pose", type=Path, help="skeleton of the CLIP, where it doesn't lie beside it")
@@ -190,7 +247,7 @@ def main() -> None:
     size = tuple(int(side) for side in given.size.split("x"))
     report = {path.name: real(path, given.pose) for path in given.clips}
     if given.drawn:
-        report["drawn"] = drawn(given.drawn, given.fps, size)
+        report["drawn"] = drawn(given.drawn, given.fps, size, given.draws)
     if given.json:
         given.json.write_text(json.dumps(report, indent=1) + "\n")
 

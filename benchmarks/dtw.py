@@ -7,6 +7,8 @@ One process runs everything on the same random walks in float64; what isn't inst
 the clock starts (to compile, and to fill caches), its cost is compared with the first side's to 1e-9, and then repeats alternate between
 the sides. Shown are the median and the best of the repeats, the median of the processor's time (of all threads; what counts when other
 programs are running), and how many times the fastest peer's median is that of each side, by the clock and by the processor's time.
+Before that the costs of 200 random pairs of unequal length, free and in a Sakoe-Chiba band, are held against aeon's and tslearn's. tslearn's band
+is ours. aeon's follows the line from corner to corner, and is the same only on equal lengths: the longer of the two is cut for it.
 All sides may use ``--threads`` cores; a single pair needs one. kinetics runs twice, in NumPy alone and with numba
 (with torch on a CUDA card too, when there is one).
 """
@@ -39,6 +41,43 @@ def say_versions() -> list[str]:
         print(f"  {name} {metadata.version(name)}")
         found.append(name)
     return found
+
+
+def check_costs(found: list[str], pairs: int = 200) -> dict[str, float]:
+    """Print the largest relative difference of our costs from aeon's and tslearn's over random pairs, each free and in a band."""
+    import numpy as np
+
+    from kinetics.compare.dtw import dtw
+
+    def aeon(f, g, band, kernel: str) -> tuple[float, float]:
+        window = None
+        if band is not None:
+            f, g = f[: len(g)], g[: len(f)]
+            window = (band + 0.5) / len(f)  # a part of the length, rounded down
+        return dtw(f, g, band, kernel=kernel).cost, import_module("aeon.distances").dtw_distance(f.T.copy(), g.T.copy(), window=window)
+
+    def tslearn(f, g, band, kernel: str) -> tuple[float, float]:
+        limits = {} if band is None else {"global_constraint": "sakoe_chiba", "sakoe_chiba_radius": band}
+        return dtw(f, g, band, kernel=kernel).cost, import_module("tslearn.metrics").dtw(f, g, **limits) ** 2
+
+    worst: dict[str, float] = {}
+    kernels = [kernel for kernel in ("numba", "numpy") if kernel == "numpy" or kernel in found]
+    rng = np.random.default_rng(1)
+    for _ in range(pairs):
+        width = int(rng.integers(1, 40))
+        f, g = (rng.normal(size=(int(frames), width)).cumsum(axis=0) for frames in rng.integers(8, 160, 2))
+        for band in (None, int(rng.integers(1, min(len(f), len(g)) - 1))):
+            for name, compare_with in (("aeon", aeon), ("tslearn", tslearn)):
+                for kernel in kernels if name in found else ():
+                    cost, expected = compare_with(f, g, band, kernel)
+                    key = f"kinetics ({kernel}) and {name}, {'free' if band is None else 'banded'}"
+                    worst[key] = max(worst.get(key, 0.0), abs(cost / expected - 1))
+    print(f"\nCosts of {pairs} random pairs of unequal length, 1-39 features, largest relative difference:")
+    for key, value in worst.items():
+        print(f"  {key}: {value:.1e}")
+        if value > 1e-9:
+            raise SystemExit("That is more than 1e-9.")
+    return worst
 
 
 def pair_sides(found: list[str], f, g) -> dict[str, Callable[[], tuple[float, int]]]:
@@ -154,7 +193,7 @@ def main() -> None:
     def walk(frames: int, width: int) -> np.ndarray:
         return rng.normal(size=(frames, width)).cumsum(axis=0)
 
-    figures = {}
+    figures: dict[str, dict] = {"equal": check_costs(found)}
     for frames, repeats in ((300, 50), (1000 if args.quick else 3000, 5)):
         title = f"One pair with its path, {frames} × {frames} frames, 66 features"
         figures[title] = compare(title, pair_sides(found, walk(frames, 66), walk(frames, 66)), repeats // 2 if args.quick else repeats)

@@ -70,6 +70,8 @@ class PoseSequence:
         if xy.ndim != 3 or xy.shape[2] != 2:
             raise KineticsError(f"Positions of {where} have shape {xy.shape}; give frames × joints × 2.")
         frames, joints = xy.shape[:2]
+        if frames == 0:
+            raise KineticsError(f"{where} has no frames; give at least one.")
         if conf.shape != (frames, joints) or t.shape != (frames,) or len(names) != joints:
             raise KineticsError(
                 f"Parts of {where} disagree: positions {xy.shape}, confidence {conf.shape}, times {t.shape}, "
@@ -78,8 +80,6 @@ class PoseSequence:
         if len(set(names)) != joints:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise KineticsError(f"Joint names of {where} repeat ({', '.join(twice)}); give each joint one name.")
-        if frames == 0:
-            raise KineticsError(f"{where} has no frames; give at least one.")
         if not np.isfinite(t).all() or (np.diff(t) <= 0).any():
             bad = int(np.argmax(~np.isfinite(t))) if not np.isfinite(t).all() else int(np.argmax(np.diff(t) <= 0)) + 1
             raise KineticsError(f"Times of {where} don't increase at frame {bad}; give each frame a later time than the one before.")
@@ -202,10 +202,10 @@ class PoseSequence:
             ).reshape(len(value["xy"]), len(names), 2)
             conf = np.array(value["conf"], dtype=np.float64)
             t = np.array(value["t"], dtype=np.float64)
-            size = tuple(value["size"])
+            size = tuple(int(side) for side in value["size"])
+            provenance = {"source": where, **dict(value.get("provenance") or {})}
         except (TypeError, ValueError) as error:
             raise KineticsError(f"{where} holds arrays of the wrong shape ({error}); give a pose.json that `python -m kinetics pose` wrote.") from error
-        provenance = {"source": where, **dict(value.get("provenance") or {})}
         return cls(xy, conf, t, names, size, value.get("space", "px"), provenance)
 
     def save(self, path: str | os.PathLike) -> None:

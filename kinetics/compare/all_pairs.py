@@ -148,18 +148,19 @@ def _in_threads(jobs: list[tuple], work: Callable, workers: int) -> Iterator[tup
 
 def _by_numba(bank: Bank, workers: int) -> Iterator[tuple[int, slice, np.ndarray]]:
     compiled = load_compiled()
-    nothing = np.empty((0, 0))
-    across = bank.values.T.copy()
-    weights = nothing if bank.weights is None else bank.weights.T.copy()
+    weighted = bank.weights is not None
+    left, right = compiled.factor(LocalCost(bank.values, bank.values, bank.weights, bank.weights))
+    # Clip after clip: only rows without gaps between their numbers are turned into vector instructions.
+    parts = [compiled.widen(right[:, bank.clip(k)]) for k in range(len(bank.lengths))]
+    offsets = np.cumsum([0, *(part.size for part in parts)])
+    right = np.concatenate([part.ravel() for part in parts])
 
     def work(a: int, first: int, last: int):
-        rows = bank.clip(a)
-        bands = [wavefront.limits(int(bank.lengths[a]), int(bank.lengths[b]), bank.radius(a, b)) for b in range(first, last)]
-        low, high = (np.concatenate(part) for part in zip(*bands, strict=True))
-        out = np.empty(last - first)
+        rows, out = bank.clip(a), np.empty(last - first)
+        bands = np.array([-1 if bank.band is None else bank.radius(a, b) for b in range(first, last)])
         compiled.fill_costs(
-            bank.values[rows], across, nothing if bank.weights is None else bank.weights[rows], weights,
-            bank.starts[first:last], bank.lengths[first:last], low, high, np.arange(last - first) * bank.lengths[a], out,
+            bank.values[rows], left[rows], bank.values, right, weighted, bank.starts[first:last], bank.lengths[first:last],
+            offsets[first:last], bands, out,
         )  # fmt: skip
         return a, slice(first, last), out
 

@@ -1,7 +1,8 @@
 """The recurrence in machine code, where numba can be imported; :mod:`.wavefront` is its equal in NumPy.
 
-Four rows of the table advance together, each a column behind the one above it, so that none waits for another's result; the local
-costs of two rows at a time are differences squared and summed, never a matrix product, so equal frames cost exactly nothing.
+Four rows of the table advance together, each a column behind the one above it, so that none waits for another's result. Their local costs are
+sums of products, ‖f‖² + ‖g‖² − 2 f·g, a third of the work of differences squared; where that can't be trusted (:mod:`.local_cost`) they are
+taken from the differences.
 """
 
 from __future__ import annotations
@@ -9,33 +10,90 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .local_cost import CANCELS, LocalCost
+
 DIAGONAL, UP, LEFT = 0, 1, 2
+
+#: Factors are filled up with zeros to a multiple of four terms and of so many columns: what is left over would go one number at a time.
+_WIDE = 32
 
 
 def _compile(function):
-    """Machine code that runs without the interpreter's lock, kept on disk where a folder can be written."""
+    """Machine code that runs without the interpreter's lock, kept on disk where a folder can be written.
+
+    ``contract``: a product and the sum it goes into are one instruction, rounded once.
+    """
+    settings = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
-        return njit(nogil=True, error_model="numpy", cache=True)(function)
+        return njit(**settings, cache=True)(function)
     except RuntimeError:  # numba finds no place for its cache
-        return njit(nogil=True, error_model="numpy")(function)
+        return njit(**settings)(function)
 
 
 @_compile
-def _add_four(a, b, g0, g1, g2, g3, p0, p1, p2, p3, q0, q1, q2, q3):
+def _round_up(count, unit):
+    return (count + unit - 1) // unit * unit
+
+
+@_compile
+def _add_products(a, b, c, d, g0, g1, g2, g3, left, i, k):
+    """Four terms of the products of four rows, from column k of ``left`` on."""
+    p0, p1, p2, p3 = left[i, k], left[i, k + 1], left[i, k + 2], left[i, k + 3]
+    q0, q1, q2, q3 = left[i + 1, k], left[i + 1, k + 1], left[i + 1, k + 2], left[i + 1, k + 3]
+    r0, r1, r2, r3 = left[i + 2, k], left[i + 2, k + 1], left[i + 2, k + 2], left[i + 2, k + 3]
+    s0, s1, s2, s3 = left[i + 3, k], left[i + 3, k + 1], left[i + 3, k + 2], left[i + 3, k + 3]
     for j in range(a.shape[0]):
         u0, u1, u2, u3 = g0[j], g1[j], g2[j], g3[j]
-        x0, x1, x2, x3 = p0 - u0, p1 - u1, p2 - u2, p3 - u3
-        y0, y1, y2, y3 = q0 - u0, q1 - u1, q2 - u2, q3 - u3
-        a[j] += (x0 * x0 + x1 * x1) + (x2 * x2 + x3 * x3)
-        b[j] += (y0 * y0 + y1 * y1) + (y2 * y2 + y3 * y3)
+        a[j] = (((a[j] + p0 * u0) + p1 * u1) + p2 * u2) + p3 * u3
+        b[j] = (((b[j] + q0 * u0) + q1 * u1) + q2 * u2) + q3 * u3
+        c[j] = (((c[j] + r0 * u0) + r1 * u1) + r2 * u2) + r3 * u3
+        d[j] = (((d[j] + s0 * u0) + s1 * u1) + s2 * u2) + s3 * u3
 
 
 @_compile
-def _add_one(a, b, g, p, q):
+def _add_product(a, g, p):
     for j in range(a.shape[0]):
-        x, y = p - g[j], q - g[j]
-        a[j] += x * x
-        b[j] += y * y
+        a[j] += p * g[j]
+
+
+@_compile
+def _fill_plain(f, g, left, right, i, rows, first, last, most, cost):
+    """Local costs of ``rows`` rows from i in columns first..last and some more, into cost[:, 4:]."""
+    # Each row of a block is cut out by itself: only then numba knows that its numbers lie side by side.
+    width = f.shape[1]
+    stop = min(first + _round_up(last - first, _WIDE), right.shape[1])
+    end = 4 + stop - first
+    for r in range(rows):
+        cost[r, 4:end] = 0.0
+    for k in range(0, left.shape[1], 4):
+        if rows == 4:
+            _add_products(
+                cost[0, 4:end], cost[1, 4:end], cost[2, 4:end], cost[3, 4:end],
+                right[k, first:stop], right[k + 1, first:stop], right[k + 2, first:stop], right[k + 3, first:stop], left, i, k,
+            )  # fmt: skip
+        else:
+            for r in range(rows):
+                for q in range(k, k + 4):
+                    _add_product(cost[r, 4:end], right[q, first:stop], left[i + r, q])
+    for r in range(rows):
+        _mend(f[i + r], g[first:last], cost[r, 4 : 4 + last - first], CANCELS * (left[i + r, width] + most))
+
+
+@_compile
+def _mend(f, g, cost, doubt):
+    """Costs of one frame that lie below ``doubt``, from the differences."""
+    doubtful = 0
+    for j in range(cost.shape[0]):
+        doubtful += cost[j] < doubt
+    if doubtful == 0:
+        return
+    for j in range(cost.shape[0]):
+        if cost[j] < doubt:
+            total = 0.0
+            for k in range(f.shape[0]):
+                x = f[k] - g[j, k]
+                total += x * x
+            cost[j] = total
 
 
 @_compile
@@ -56,28 +114,10 @@ def _add_four_weighted(a, total, g0, g1, g2, g3, w0, w1, w2, w3, p0, p1, p2, p3,
 
 
 @_compile
-def _fill_plain(f, g, i, first, last, a, b):
-    """Local costs of rows i and i + 1 (or i twice, when it is the last) in columns first..last; g is (D, M)."""
-    n = f.shape[1]
-    a[:] = 0.0
-    b[:] = 0.0
-    other = min(i + 1, f.shape[0] - 1)
-    k = 0
-    while k + 4 <= n:
-        _add_four(
-            a, b, g[k, first:last], g[k + 1, first:last], g[k + 2, first:last], g[k + 3, first:last],
-            f[i, k], f[i, k + 1], f[i, k + 2], f[i, k + 3], f[other, k], f[other, k + 1], f[other, k + 2], f[other, k + 3],
-        )  # fmt: skip
-        k += 4
-    while k < n:
-        _add_one(a, b, g[k, first:last], f[i, k], f[other, k])
-        k += 1
-
-
-@_compile
-def _fill_weighted(f, g, wf, wg, i, first, last, a, total):
+def _fill_weighted(left, right, i, first, last, a, total):
     """Local costs of row i, D Σ w(f − g)² / Σ w; infinite where nothing is common."""
-    n = f.shape[1]
+    n = left.shape[1] // 2
+    f, wf, g, wg = left[:, :n], left[:, n:], right[:n], right[n:]
     a[:] = 0.0
     total[:] = 0.0
     k = 0
@@ -96,16 +136,15 @@ def _fill_weighted(f, g, wf, wg, i, first, last, a, total):
 
 
 @_compile
-def _fill(f, g, wf, wg, i, rows, low, high, first, last, cost, spare):
+def _fill(f, g, left, right, weighted, i, rows, low, high, most, cost, spare):
     """Local costs of ``rows`` rows from i into cost[:, 4:], infinite outside the band; 4 infinite columns stay on either side."""
+    first, last = low[i], high[i + rows - 1]
     width = last - first
-    if wf.shape[0] == 0:
-        for r in range(0, rows, 2):
-            second = cost[r + 1, 4 : 4 + width] if r + 1 < rows else spare[:width]
-            _fill_plain(f, g, i + r, first, last, cost[r, 4 : 4 + width], second)
-    else:
+    if weighted:
         for r in range(rows):
-            _fill_weighted(f, g, wf, wg, i + r, first, last, cost[r, 4 : 4 + width], spare[:width])
+            _fill_weighted(left, right, i + r, first, last, cost[r, 4 : 4 + width], spare[:width])
+    else:
+        _fill_plain(f, g, left, right, i, rows, first, last, most, cost)
     for r in range(rows):
         cost[r, 4 : 4 + low[i + r] - first] = np.inf
         cost[r, 4 + high[i + r] - first : 8 + width] = np.inf
@@ -193,30 +232,33 @@ def _start(count, open_begin):
 
 
 @_compile
-def _fill_table(f, g, wf, wg, low, high, open_begin, packed):
+def _fill_table(f, g, left, right, weighted, low, high, open_begin, packed):
     """The last row of the table, (M,).
 
     Parameters
     ----------
-    f : (T, D); g : (D, M) float64
-        Frames of one in rows, those of the other in columns.
-    wf, wg : (T, D) and (D, M) float64, or (0, 0)
+    f, g : (T, D) and (M, D) float64
+        Frames in rows.
+    left, right : (T, n) and (n, M rounded up to :data:`_WIDE`) float64
+        Of :func:`factor`.
+    weighted : bool
     low, high : (T,) int64
         First column of the band in each row, and the one after its last; neither may fall.
     open_begin : bool
     packed : (⌈T/4⌉, M) uint8, or (0, 0) when no path is wanted
         Takes the directions; see :func:`_trace`.
     """
-    frames, columns = f.shape[0], g.shape[1]
+    frames, columns = f.shape[0], g.shape[0]
     above = _start(columns, open_begin)
-    cost = np.full((4, columns + 8), np.inf)
+    cost = np.full((4, columns + 8 + _WIDE), np.inf)
     spare = np.empty(columns)
+    most = 0.0 if weighted else right[f.shape[1] + 1].max()
     traced = packed.shape[0] > 0
     odd = frames % 4
     code = np.zeros(columns if traced else 0, np.uint8)
     for i in range(odd):
         first, last = low[i], high[i]
-        _fill(f, g, wf, wg, i, 1, low, high, first, last, cost, spare)
+        _fill(f, g, left, right, weighted, i, 1, low, high, most, cost, spare)
         _one_row(cost[0], above, first, last, code)
         if traced:
             slot = 2 * (4 - odd + i)
@@ -224,7 +266,7 @@ def _fill_table(f, g, wf, wg, low, high, open_begin, packed):
                 packed[0, j] |= code[j - first] << slot
     for i in range(odd, frames, 4):
         first, last = low[i], high[i + 3]
-        _fill(f, g, wf, wg, i, 4, low, high, first, last, cost, spare)
+        _fill(f, g, left, right, weighted, i, 4, low, high, most, cost, spare)
         if traced:
             _four_rows_traced(cost, above, first, last, packed[(i + 3) // 4, first:last])
         else:
@@ -250,24 +292,61 @@ def _trace(packed, frames, column):
     return path[n:].copy()
 
 
-def warp(f, g, wf, wg, low, high, open_begin, open_end):
-    """As :func:`.wavefront.warp`, with the arguments of :func:`_fill_table`."""
-    packed = np.zeros((-(-len(f) // 4), g.shape[1]), np.uint8)
-    row = _fill_table(f, g, wf, wg, low, high, open_begin, packed)
+def factor(cost: LocalCost) -> tuple[np.ndarray, np.ndarray]:
+    """What the local costs are made of, (T, n) and (n, M): :attr:`.LocalCost.factors`; with weights, both values and weights."""
+    if cost.wf is None:
+        left, right, _ = cost.factors
+        terms = right.shape[0] + -right.shape[0] % 4
+        return _fill_up(left, len(left), terms), _fill_up(right, terms, right.shape[1])
+    return np.concatenate([cost.f, cost.wf], axis=1), np.concatenate([cost.g, cost.wg], axis=1).T.copy()
+
+
+def widen(right: np.ndarray) -> np.ndarray:
+    """Right factors (n, M) with columns of zeros up to a multiple of :data:`_WIDE`."""
+    return _fill_up(right, len(right), right.shape[1] + -right.shape[1] % _WIDE)
+
+
+def _fill_up(part: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """The array with zeros after its rows and columns, as large as said."""
+    if part.shape == (rows, columns):
+        return part
+    whole = np.zeros((rows, columns))
+    whole[: part.shape[0], : part.shape[1]] = part
+    return whole
+
+
+def warp(cost: LocalCost, low: np.ndarray, high: np.ndarray, open_begin: bool, open_end: bool) -> np.ndarray | None:
+    """As :func:`.wavefront.warp`, with the band's limits."""
+    packed = np.zeros((-(-len(cost.f) // 4), len(cost.g)), np.uint8)
+    left, right = factor(cost)
+    row = _fill_table(cost.f, cost.g, left, widen(right), cost.wf is not None, low, high, open_begin, packed)
     column = int(row.argmin()) if open_end else len(row) - 1
-    return _trace(packed, len(f), column) if np.isfinite(row[column]) else None
+    return _trace(packed, len(cost.f), column) if np.isfinite(row[column]) else None
 
 
 @_compile
-def fill_costs(f, bank, wf, weights, starts, lengths, low, high, offsets, out):
-    """Costs of one clip f (T, D) against clips of a bank (D, ΣM), into ``out`` (n,).
+def _limits(frames, columns, band):
+    """As :func:`.wavefront.limits`; no band below 0."""
+    low, high = np.zeros(frames, np.int64), np.full(frames, columns, np.int64)
+    if band >= 0:
+        for i in range(frames):
+            low[i] = max(0, i - band - max(0, frames - columns))
+            high[i] = min(columns, i + band + max(0, columns - frames) + 1)
+    return low, high
 
-    Clip k lies in columns starts[k] to starts[k] + lengths[k]; its band is ``low``, ``high`` from offsets[k] on.
+
+@_compile
+def fill_costs(f, left, values, right, weighted, starts, lengths, offsets, bands, out):
+    """Costs of one clip f (T, D), ``left`` (T, n), against some of a bank's, into ``out`` (len(starts),).
+
+    Clip k has the rows starts[k] to starts[k] + lengths[k] of ``values`` (ΣM, D); its right factors, widened, row by row, begin at offsets[k]
+    of ``right``; its band is bands[k].
     """
     nothing = np.empty((0, 0), np.uint8)
-    frames = f.shape[0]
+    width = left.shape[1]
     for k in range(len(starts)):
-        begin, end, band = starts[k], starts[k] + lengths[k], slice(offsets[k], offsets[k] + frames)
-        # Copied, as only rows without gaps between their numbers are turned into vector instructions.
-        wg = weights[:, begin:end].copy() if wf.shape[0] > 0 else weights
-        out[k] = _fill_table(f, bank[:, begin:end].copy(), wf, wg, low[band], high[band], False, nothing)[-1]
+        begin, end = starts[k], starts[k] + lengths[k]
+        low, high = _limits(f.shape[0], lengths[k], bands[k])
+        wide = _round_up(lengths[k], _WIDE)
+        factors = right[offsets[k] : offsets[k] + width * wide].reshape(width, wide)
+        out[k] = _fill_table(f, values[begin:end], left, factors, weighted, low, high, False, nothing)[-1]

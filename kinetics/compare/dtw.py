@@ -123,11 +123,7 @@ def dtw(
     if compiled is None:
         path = wavefront.warp(cost, radius, open_begin, open_end)
     else:
-        nothing = np.empty((0, 0))
-        path = compiled.warp(
-            f, g.T.copy(), nothing if wf is None else wf, nothing if wg is None else wg.T.copy(),
-            *wavefront.limits(len(f), len(g), radius), open_begin, open_end,
-        )  # fmt: skip
+        path = compiled.warp(cost, *wavefront.limits(len(f), len(g), radius), open_begin, open_end)
     if path is None:
         raise KineticsError("The two shots can't be warped onto each other: too many of their frames show no joint in common.")
     local = cost.pairs(path[:, 0], path[:, 1])

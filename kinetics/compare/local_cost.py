@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 
 #: ‖f‖² + ‖g‖² − 2 f·g loses about eps (‖f‖² + ‖g‖²). Below this part of it a distance is computed again from the differences, so that
 #: every one is right to 1e-10 of itself (1e-9 with weights), and frames that are equal cost exactly nothing.
-_CANCELS = 1e-5
+CANCELS = 1e-5
 
 #: A product of at most so many multiplications is done by the thread that asks for it. OpenBLAS wakes all its threads for a larger one, and
 #: they wait for each other longer than the whole product takes as soon as anything else runs on the machine.
@@ -49,14 +49,14 @@ class LocalCost:
             f, g = np.subtract(self.f, middle, out=left[:, :-2]), np.subtract(self.g.T, middle[:, None], out=right[:-2])
             ff, gg = np.einsum("td,td->t", f, f, out=left[:, -2]), np.einsum("dt,dt->t", g, g, out=right[-1])
             f *= -2
-            return left, right, _CANCELS * (float(ff.max()) + float(gg.max()))
+            return left, right, CANCELS * (float(ff.max()) + float(gg.max()))
         f, g, wf, wg = self.f - middle, (self.g - middle).T, self.wf, self.wg.T
         left = np.concatenate([-2 * wf * f, wf * f**2, wf], axis=1)
         right = np.concatenate([wg * g, wg, wg * g**2])
         # The terms of a pair of frames are weighted by both, so they may be some times larger than either frame's own mean.
         least = np.finfo(float).tiny
         sizes = [float(((w * x**2).sum(axis=k) / np.maximum(w.sum(axis=k), least)).max()) for x, w, k in ((f, wf, 1), (g, wg, 0))]
-        return left, right, 4 * _CANCELS * width * sum(sizes)
+        return left, right, 4 * CANCELS * width * sum(sizes)
 
     def block(self, first: int, last: int, left: int, right: int, out: np.ndarray | None = None) -> np.ndarray:
         """(last - first, right - left) costs, into ``out`` when given; infinite where two frames have nothing in common."""

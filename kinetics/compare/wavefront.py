@@ -25,7 +25,7 @@ def limits(frames: int, columns: int, band: int | None) -> tuple[np.ndarray, np.
     """Sakoe-Chiba band of each row of the table: its first column, and the one after its last.
 
     Row i holds the columns j with −r − max(0, T − M) ≤ j − i ≤ r + max(0, M − T): a strip of slope 1 that holds both corners, r wide
-    beyond them. So aeon, tslearn and dtaidistance lay it for clips of unequal length.
+    beyond them. So tslearn and dtaidistance lay it for clips of unequal length; aeon's follows the line from corner to corner.
 
     Returns
     -------

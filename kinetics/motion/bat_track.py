@@ -93,6 +93,10 @@ class BatTrack:
         for name, shape in shapes.items():
             if np.shape(getattr(self, name)) != shape:
                 raise KineticsError(f"The bat track's {name} has shape {np.shape(getattr(self, name))}; it has to be {shape}.")
+        unsure = ~((self.confidence >= 0) & (self.confidence <= 1))
+        if unsure.any():
+            frame = int(np.argmax(unsure))
+            raise KineticsError(f"The bat track's confidence at frame {frame} is {self.confidence[frame]:g}; it has to lie between 0 and 1.")
 
     def __len__(self) -> int:
         return len(self.t)

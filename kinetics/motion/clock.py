@@ -4,6 +4,9 @@ A clip of 24 pictures a second stored at 30 shows each picture at the first of i
 up to one frame. Velocities on those stamps alternate: measured on drawn swings, 20 and 24 pictures a second stored at 30, they put the peak off by
 16 to 25 % in the middle and the σ by far too small; on even times 1 to 5 %, as with the true ones. Where the repeats follow no pattern nobody knows: frames may have been
 lost, and the stamps of the others be right, or they may be late; then the stamps stand and count as known to a frame.
+
+All times together may still be off by half a frame: programs show a picture at the first frame after it was taken, or at the nearest one, and a
+clip doesn't say which. No speed feels that, and the numbers of a frame are those of its picture; only the moment of a peak is less sure.
 """
 
 from __future__ import annotations
@@ -78,13 +81,16 @@ def picture_times(t: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.nda
     return times, sigma
 
 
-def shot_clock(t: np.ndarray, here: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) s when the pictures of the measured shot were taken, and the standard error of that; repeats have their stamps."""
+def shot_clock(t: np.ndarray, here: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """(T,) s when the pictures of the measured shot were taken, the standard error of each against the others, and, s, of all together.
+
+    Repeats have their stamps.
+    """
     clock, late = np.array(t), np.zeros(len(t))
     frames = np.flatnonzero(here)
     kept = frames[~repeat[frames]]
     clock[kept], late[kept] = picture_times(t[frames], repeat[frames])
-    return clock, late
+    return clock, late, float(np.median(np.diff(t)) / np.sqrt(12)) if repeat[frames].any() else 0.0
 
 
 def stretch_sigma(clock: np.ndarray, late: np.ndarray) -> np.ndarray:

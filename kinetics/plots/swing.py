@@ -97,6 +97,8 @@ def plot_swing(swing: SwingMeasurement, path: str | os.PathLike | None = None, s
     _shade_phases(swing, ribbon, (speed, omega), page, span)
     _rug(strip, swing, page)
     if swing.swing is None:
+        for axes in (speed, omega):
+            axes.set_yticks([])  # no numbers on an axis that has none
         speed.text(0.5, 0.5, "nothing was measured", transform=speed.transAxes, color=TEXT, fontsize=page.font(13), ha="center", va="center")
     for axes in (speed, omega):
         axes.tick_params(labelbottom=False)
@@ -312,8 +314,9 @@ def _rug(strip: Axes, swing: SwingMeasurement, page: _Sheet) -> None:
             handles.append(Patch(color=colour, label=f"{words} {int(frames.sum())}"))
     from matplotlib.lines import Line2D
 
-    handles.append(Line2D([], [], color=HANDS, linewidth=1.2, label="speed of the hands"))
-    handles.append(Patch(color=SPEED, alpha=0.4, label="1σ, 2σ: random error;  ω + is clockwise"))
+    if swing.swing is not None:
+        handles.append(Line2D([], [], color=HANDS, linewidth=1.2, label="speed of the hands"))
+        handles.append(Patch(color=SPEED, alpha=0.4, label="1σ, 2σ: random error;  ω + is clockwise"))
     strip.set_ylim(0, 1)
     strip.set_yticks([])
     strip.set_xlabel("time (s)", loc="left", labelpad=1)

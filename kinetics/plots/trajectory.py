@@ -183,5 +183,5 @@ def _draw_key(image: np.ndarray, swing: SwingMeasurement, fastest: float, frame:
             anchor = "left" if share == 0 else "right" if share == 1 else "centre"
             write(image, f"{share * fastest:.3g}", (left + share * length, base - 0.05 * size), size, (217, 221, 229), anchor=anchor)
     else:
-        write(image, "nothing was measured", (left, base), size, (217, 221, 229))
+        write(image, "nothing was measured; grey: the way of the hands", (left, base), size, (217, 221, 229))
     write(image, f"frame {frame}, {swing.t[frame]:.3f} s", (wide - 1.2 * size, base), size, (217, 221, 229), anchor="right")
