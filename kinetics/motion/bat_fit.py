@@ -155,6 +155,8 @@ class BatFit:
         Look for outliers and for correlated noise.
     impact : float, "auto" or None
         When bat met ball, to half a frame: the bat's velocity may jump there. ``auto`` looks for a jump, None allows none.
+    least : float
+        Least noise of the tip, in standard deviations as given: a reader whose errors hardly change while the bat is slow looks better than it is.
 
     Attributes
     ----------
@@ -171,7 +173,7 @@ class BatFit:
 
     def __init__(
         self, t: np.ndarray, hands: np.ndarray, tip: np.ndarray, hands_variance: np.ndarray, tip_variance: np.ndarray, robust: bool,
-        impact: float | str | None = None,
+        impact: float | str | None = None, least: float = 0.0,
     ) -> None:  # fmt: skip
         seen = ~np.isnan(hands[:, 0])
         self.hands, kept, self.phi = fit_track(t[seen], hands[seen], hands_variance[seen], None if robust else 0.0, robust)
@@ -198,7 +200,7 @@ class BatFit:
             turned = self._turned(at, bat)
             # Either may take a motion it can't follow for noise.
             first = [PenalisedSpline(at, y, variance, phi=self.phi) for y in (bat, turned)]
-            noise = min(fit.sigma2 for fit in first)
+            noise = max(min(fit.sigma2 for fit in first), least**2)
             known = {"variance": variance * noise, "known": True, "phi": self.phi}
             plain, smooth = (PenalisedSpline(at, y, **known, start=fit) for y, fit in zip((bat, turned), first, strict=True))
             back = ~kept & self._expects(smooth, noise, *every)

@@ -17,7 +17,7 @@ _TOO_LONG = 1.25
 
 #: The network agrees when it puts this share of its mass within 0.15 bat lengths of the reading; it objects when it is this sure of another toe,
 #: and the foreground backs that one nearly as well: its wedge's score is less by no more than this.
-_AGREED, _SURE, _LESS = 0.12, 0.6, 0.15
+AGREED, _SURE, _LESS = 0.12, 0.6, 0.15
 
 #: Score of the wedge that is needed where the network agrees, where it has no opinion, and where it objects. A smear is thin: so much less,
 #: and less again where the network puts this much of its mass there.
@@ -36,8 +36,9 @@ _SHORT, _ASIDE, _NEAR_LINE, _OF_STEP = 0.1, 3, 0.1, 0.1
 _SHARP, _THICK, _SMEARED, _UNCLEAR, _NETWORK = 0.019, 0.025, 0.15, 0.22, 0.045
 _CLEAR = 0.85
 
-#: The network's toe is joined to the reading within this many bat lengths.
-_JOINED = 0.15
+#: The network's toe is joined to the reading within this many bat lengths; of a sharp toe the middle of both counts when they are this far
+#: apart and the network puts this share of its mass on its own.
+_JOINED, _APART, _SEEN = 0.15, 0.04, 0.3
 
 #: How far the outline of a toe reads beyond the middle of its end edge, bat lengths: flat in the picture's plane, and more when out of it.
 _BEYOND, _BEYOND_OUT = 0.008, 0.028
@@ -105,7 +106,7 @@ def _alone(look: Look, length: float, marked: bool) -> Verdict | None:
     if read is None:
         return None
     mass, sure = (0.0, 0.0) if look.witness is None else (look.witness.mass(read.place, 0.15), look.witness.sure)
-    agreed = bool(mass >= _AGREED or marked)
+    agreed = bool(mass >= AGREED or marked)
     objected = bool(not agreed and sure >= _SURE and _backed(look) > look.score[k] - _LESS)
     needed = _WITH if agreed else _AGAINST if objected else _WITHOUT
     if 2 * look.half[k] > SMEAR:
@@ -135,11 +136,16 @@ def _join(look: Look, length: float) -> tuple[np.ndarray, float]:
     smear = max(read.width / 2 - 0.12, 0.0) * reach / length
     sigma = np.sqrt(_SHARP**2 + (_THICK * out) ** 2 + (_SMEARED * smear) ** 2 + (_UNCLEAR * unclear) ** 2)
     offers = np.empty((0, 2)) if look.witness is None else look.witness.offers()
-    near = np.linalg.norm(offers - place, axis=1) if len(offers) else np.array([np.inf])
-    if near.min() <= _JOINED * length and look.witness.mass(place, _JOINED) >= 2 * _AGREED:
+    near = offers[np.linalg.norm(offers - place, axis=1) <= _JOINED * length]
+    if len(near) and look.witness.mass(place, _JOINED) >= 2 * AGREED:
+        toe = near[0]
         network = np.hypot(_NETWORK, 2 * _SMEARED * smear)
         weight = network**2 / (network**2 + sigma**2)
-        place = weight * place + (1 - weight) * offers[near.argmin()]
+        place = weight * place + (1 - weight) * toe
         # Both look at the same pixels: their errors don't average out.
         sigma = weight * sigma + (1 - weight) * network
+        apart = np.linalg.norm(toe - place) / length
+        if apart > _APART and look.witness.mass(toe) > _SEEN and smear == 0.0:
+            # Ground that a shadow leaves, or a shoe behind the toe: which of both is off can't be told.
+            place, sigma = (place + toe) / 2, np.hypot(sigma, apart / 2)
     return place, float(sigma * length)

@@ -72,6 +72,10 @@ class Look:
         """Pixels of the view → pixels of the shot's reference frame."""
         return at(self.patch.to_reference @ np.linalg.inv(self.patch.to_view), points)
 
+    def in_view(self, points: np.ndarray) -> np.ndarray:
+        """Pixels of the shot's reference frame → pixels of the view."""
+        return at(self.patch.to_view @ np.linalg.inv(self.patch.to_reference), points)
+
     def unit(self, length: float) -> float:
         """A length in the view, in pixels of the reference frame."""
         inner = (self.patch.to_reference @ np.linalg.inv(self.patch.to_view))[:2, :2]
@@ -130,7 +134,7 @@ def follow(
     _choose(looks, length)
     length = _full_length(looks, length)
     learned = _learn(looks, length)
-    _see(looks, pose, length, learned, _outlines(looks, length), tick)
+    _see(looks, pose, length, learned, outlines(looks, length), tick)
     _offer(looks, length, _HANDS)
     _choose(looks, length)
     length = _full_length(looks, length)
@@ -248,7 +252,7 @@ def _learn(looks: Sequence[Look], length: float) -> BladeColour:
     return learned
 
 
-def _outlines(looks: Sequence[Look], length: float) -> list[list[np.ndarray]]:
+def outlines(looks: Sequence[Look], length: float) -> list[list[np.ndarray]]:
     """Per look the corners, (4, 2) px of the reference frame, of what the bat fills; where it is unseen, of what it fills before and after."""
     seen = np.flatnonzero([look.chosen >= 0 for look in looks])
     filled: list[list[np.ndarray]] = []

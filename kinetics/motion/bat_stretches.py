@@ -11,10 +11,11 @@ import numpy as np
 from ..errors import Progress
 from ..pose_sequence import PoseSequence
 from ..video.decode import Clip
-from .bat_gates import judge
+from .bat_gates import Verdict, judge
 from .bat_image import Look, follow
 from .bat_network import BatNetwork, guess_hands, guess_length
 from .bat_patches import PX, Patch, at, cut_patch
+from .bat_stroke import read_stroke
 from .camera import Camera
 
 #: Pictures of a stretch, and how many of them it shares with the next: what bounds the memory.
@@ -25,6 +26,9 @@ _SHORTEST = 5
 
 #: The patches are cut for a bat this much longer than the limbs foretell, so that no toe lies outside.
 _ROOM = 1.1
+
+#: Hands that weren't seen for longer than this on either side are not guessed, s.
+_LOST = 0.4
 
 #: The network's hands count where it puts this share of its mass within a tenth of a bat length; their standard deviation, bat lengths.
 _GRIP_SURE, _GRIP_SIGMA = 0.5, 0.04
@@ -88,6 +92,10 @@ def track_image(
     def tick() -> None:
         nonlocal done
         done += 1
+        still()
+
+    def still() -> None:
+        """No further, but a chance to cancel."""
         if progress:
             progress(min(done, 3 * frames), 3 * frames)
 
@@ -97,7 +105,8 @@ def track_image(
         if len(gathered) >= _SHORTEST:
             looks, full = follow(gathered, pose.t, pose, network, anchors, tick)
             ratios.append(full / PX * _ROOM)
-            _note(found, looks, full, counts, skip=context // 2, anchors=anchors)
+            verdicts = read_stroke(looks, judge(looks, full, anchors), full, pose, anchors, still)
+            _note(found, looks, verdicts, full, counts, skip=context // 2)
         gathered = gathered[-keep:] if keep else []
         context = len(gathered)
 
@@ -130,7 +139,12 @@ def _where(pose: PoseSequence, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     look, length = guess_hands(pose), _ROOM * guess_length(pose)
     zoom = camera.zoom
     steady = np.full(len(length), np.nan)
+    seen = np.isfinite([pose.joint(f"{side}_wrist")[:, 0] for side in ("left", "right")]).any(axis=0)
     for shot in np.unique(camera.shot):
+        # Straight lines over gaps lead across cuts, and on to where nobody is.
+        here, there = np.flatnonzero(camera.shot == shot), np.flatnonzero((camera.shot == shot) & seen)
+        near = [len(there) > 0 and there[0] <= k <= there[-1] and np.abs(pose.t[there] - pose.t[k]).min() <= _LOST for k in here]
+        look[here[~np.array(near, bool)]] = np.nan
         part = np.flatnonzero((camera.shot == shot) & np.isfinite(zoom) & np.isfinite(length))
         if len(part):
             steady[part] = median_filter(length[part] * zoom[part], min(31, len(part)), mode="nearest") / zoom[part]
@@ -147,9 +161,8 @@ def _on_pictures(anchors: Mapping[int, np.ndarray], repeat: np.ndarray) -> dict[
     return moved
 
 
-def _note(found: ImageTips, looks: list[Look], full: float, counts: dict[str, int], skip: int, anchors: Mapping[int, np.ndarray]) -> None:
+def _note(found: ImageTips, looks: list[Look], verdicts: list[Verdict | None], full: float, counts: dict[str, int], skip: int) -> None:
     """Write down what was accepted in a stretch; in the pictures shared with the stretch before, its first half stays."""
-    verdicts = judge(looks, full, anchors)
     for k, (look, verdict) in enumerate(zip(looks, verdicts, strict=True)):
         if k < skip:
             continue

@@ -108,6 +108,7 @@ def estimate_swing(
     draws: int = 200,
     seed: int = 0,
     impact: float | str | None = "auto",
+    least_noise: float = 0.0,
 ) -> Swing:
     """Angle, ω and tip speed of the bat, with σ, from tracks in a picture whose camera stands still.
 
@@ -137,6 +138,8 @@ def estimate_swing(
     impact : float, "auto" or None
         ``spline``: when bat met ball, s, known to half a frame; the bat's velocity may jump there. ``auto`` looks for a jump, which at
         broadcast rates only a heavy loss leaves behind, and otherwise widens the peaks' σ by what a hidden one does. None: no ball.
+    least_noise : float
+        ``spline``: the tip's noise is at least this part of ``tip_sigma``.
 
     Returns
     -------
@@ -155,7 +158,7 @@ def estimate_swing(
         raise KineticsError(f"Stretches of shape {labels.shape} don't fit {len(t)} frames; give one number per frame.")
     sigmas = [_noise(sigma, track) for sigma, track in ((hands_sigma, hands), (tip_sigma, tip))]
     if method == "spline":
-        swing = _by_spline(t, hands, tip, sigmas, labels, robust, draws, np.random.default_rng(seed), impact)
+        swing = _by_spline(t, hands, tip, sigmas, labels, robust, draws, np.random.default_rng(seed), impact, least_noise)
     else:
         swing = _by_differences(t, hands, tip, sigmas, labels, method, window, degree)
     return replace(swing, flags=_flags(swing, hands, tip, px_per_m))
@@ -212,7 +215,7 @@ def _stretches(t: np.ndarray, both: np.ndarray, labels: np.ndarray) -> list[np.n
     return [np.arange(part[0], part[-1] + 1) for part in np.split(seen, cuts) if len(part) >= SHORTEST]
 
 
-def _by_spline(t, hands, tip, sigmas, labels, robust: bool, count: int, rng: np.random.Generator, impact: float | str | None) -> Swing:
+def _by_spline(t, hands, tip, sigmas, labels, robust: bool, count: int, rng: np.random.Generator, impact: float | str | None, least: float) -> Swing:
     there = ~np.isnan(hands[:, 0] + tip[:, 0])
     parts = _stretches(t, there, labels)
     if not parts:
@@ -224,7 +227,7 @@ def _by_spline(t, hands, tip, sigmas, labels, robust: bool, count: int, rng: np.
     for frames in parts:
         variance = [np.ones(len(frames)) if sigma is None else sigma[frames] ** 2 for sigma in sigmas]
         inside = impact == "auto" or (impact is not None and t[frames[0]] <= impact <= t[frames[-1]])
-        fit = BatFit(t[frames], hands[frames], tip[frames], *variance, robust, impact if inside else None)
+        fit = BatFit(t[frames], hands[frames], tip[frames], *variance, robust, impact if inside else None, least)
         fits.append(fit)
         refused[frames] = ~np.isnan(tip[frames, 0]) & there[frames] & ~fit.tip_kept
         kept = frames[fit.tip_kept & there[frames]]

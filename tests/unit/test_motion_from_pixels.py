@@ -37,9 +37,9 @@ def test_the_toe_is_found_where_it_is(measured):
     length = np.linalg.norm(toe - hands, axis=1) / np.array(truth["apparent_length"])
     accepted, view = np.isfinite(track.tip[:, 0]), np.array(truth["bat_tip_visible"])
     error = np.linalg.norm(track.tip - toe, axis=1) / length
-    # Asked: 85 % of the toes in view, and 98 % of the accepted within a tenth of the bat. One clip's 75 frames: two more may miss by chance.
-    assert (accepted & view).sum() / view.sum() >= 0.85
-    assert (error[accepted] < 0.1).mean() >= 0.95
+    # Asked: 85 % of the toes in view, and 98 % of the accepted within a tenth of the bat. Of one clip's 75 frames two may miss.
+    assert (accepted & view).sum() / view.sum() >= 0.9
+    assert (error[accepted] < 0.1).mean() >= 0.97
     assert np.median(error[accepted]) < 0.04
     # The stated standard deviation is true on average: 2σ holds 95 % of Gaussian errors per axis.
     inside = np.abs(track.tip - toe)[accepted] <= 2 * track.tip_sigma[accepted, None]
@@ -53,7 +53,9 @@ def test_the_peak_of_the_tip_s_speed_and_its_time(measured):
     speed = np.array(truth["tip_speed"]["still_px_s"])
     peak = float(speed.max())  # of the frames; the curve's own is at most 1 % higher at 25 fps
     found = swing.peak_tip_speed
-    assert found.value == pytest.approx(peak, rel=0.11)  # asked: 10 % at worst, and the 1 % of sampling
-    # Asked: one frame, and half a one of sampling. Not met yet: where the fastest tips, smeared before the legs, are refused, the peak is drawn
-    # through a gap of three frames or four, and lies anywhere in it.
-    assert abs(found.t - truth["t"][int(speed.argmax())]) <= 2.5 / truth["fps"]
+    # Asked: 10 % at worst; 1 to 3 % here.
+    assert found.value == pytest.approx(peak, rel=0.08)
+    assert abs(found.value - peak) <= 2 * found.sigma
+    # Asked: one frame, and half a one of sampling. A bat that passes end-on is fastest twice, three frames apart and within 1 %: either will do.
+    tops = np.array(truth["t"])[speed >= 0.97 * peak]
+    assert np.abs(tops - found.t).min() <= 1.5 / truth["fps"]

@@ -1,0 +1,210 @@
+"""The fast part of a stroke, read as one: the smear in each picture gives a toe, the toes a course, and the course tells where to read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..pose_sequence import PoseSequence
+from .bat_course import ON_COURSE, Course, Read, Search
+from .bat_gates import AGREED, Verdict
+from .bat_image import Look, outlines
+from .bat_smear import Ground
+from .limbs import draw_limbs
+from .spline import SHORTEST
+
+#: A toe is fast when it moves by this much from frame to frame, bat lengths; a gap between accepted toes is looked into when it is no longer than
+#: so many pictures and this near to a fast one; pictures on both sides from which the course is told.
+_FAST, _GAP, _BESIDE, _AROUND = 0.2, 8, 4, 12
+
+#: Standard deviations of the hands, bat lengths: as the network sees them where it is sure, and as the pose does; least of an accepted toe.
+_SEEN, _POSED, _GRIP_SURE, _SHARPEST = 0.04, 0.12, 0.5, 0.02
+
+#: Times that all is read, and part of the frame's time that the shutter is taken to be open before it is known.
+_ROUNDS, _OPEN = 3, 0.75
+
+#: The shutter is known from this many smears of fast turns, rad a frame.
+_SMEARS, _TURNING = 3, 0.3
+
+#: A toe isn't read again while its course has moved by less than this, bat lengths, and the shutter by less than that.
+_SETTLED, _SAME_OPEN = 0.04, 0.1
+
+#: Toes nearer than this are the same, and a smear shorter than this is none, bat lengths.
+_SAME, _SHARP = 0.12, 0.1
+
+#: The blade's colour is learned from bats of at least this contrast and at most this width, rad, in so many pictures.
+_CONTRAST, _NARROW, _PICTURES = 0.6, 0.35, 3
+
+
+def read_stroke(
+    looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, pose: PoseSequence, anchors: Mapping[int, np.ndarray],
+    tick: Callable[[], None] = lambda: None,
+) -> list[Verdict | None]:  # fmt: skip
+    """Read the fast toes again, the accepted ones and those in the gaps between them.
+
+    A toe that moves by half a bat and more during the exposure leaves a thin wedge whose edges and end are lost in what lies behind. What
+    the wedge must look like is known, though, when the bat's course about that time is: it is drawn for many toes and held against the
+    picture. The courses and the toes are found in turn, from the accepted toes inwards.
+
+    Parameters
+    ----------
+    looks, verdicts : sequences
+        Of one stretch.
+    length : float
+        Full bat length, px of the view.
+    pose : PoseSequence
+    anchors : mapping of frame to (2,) px
+        Toes that the user marked: they stay.
+    tick : callable
+        Called for each reading; may raise to cancel.
+
+    Returns
+    -------
+    list of Verdict or None
+        Fast toes put right, added where a smear is clear, and refused where none is.
+    """
+    verdicts = list(verdicts)
+    colour = _colour(looks, verdicts, length)
+    if colour is not None:
+        interval = float(np.median(np.diff([look.t for look in looks])))
+        for fast in _fast(looks, verdicts, length, interval):
+            _Stroke(looks, verdicts, length, pose, colour, interval, fast).settle(verdicts, anchors, tick)
+    return verdicts
+
+
+def _accepted(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.accepted
+
+
+def _colour(looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float) -> np.ndarray | None:
+    """(3,) grey levels: the blade's, from sharp and sure looks; None where there is none."""
+    seen = []
+    for look, verdict in zip(looks, verdicts, strict=True):
+        if not _accepted(verdict) or look.read is None or look.read.width >= _NARROW or look.read.contrast <= _CONTRAST:
+            continue
+        pivot, view = look.pivot[look.chosen], look.patch.view()
+        points = np.round(pivot + np.linspace(0.5, 0.92, 20)[:, None] * (verdict.place - pivot)).astype(int)
+        if (points >= 0).all() and (points < len(view)).all():
+            seen.append(np.median(view[points[:, 1], points[:, 0]], axis=0))
+    return np.median(seen, axis=0) if len(seen) >= _PICTURES else None
+
+
+def _fast(looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, interval: float) -> list[np.ndarray]:
+    """The looks of each run of fast toes, and of gaps beside them."""
+    seen = [k for k, verdict in enumerate(verdicts) if _accepted(verdict)]
+    fast, gaps = np.zeros(len(looks), bool), []
+    for a, b in zip(seen[:-1], seen[1:], strict=True):
+        if b - a > _GAP:
+            continue
+        step = np.linalg.norm(looks[b].in_reference(verdicts[b].place) - looks[a].in_reference(verdicts[a].place)) / looks[a].unit(length)
+        if step * interval / (looks[b].t - looks[a].t) > _FAST:
+            fast[a : b + 1] = True
+        elif b - a > 1:
+            gaps.append((a, b))
+    near = np.flatnonzero(fast)
+    for a, b in gaps:
+        if len(near) and min(np.abs(near - a).min(), np.abs(near - b).min()) <= _BESIDE:
+            fast[a : b + 1] = True
+    found = np.flatnonzero(fast)
+    return np.split(found, np.flatnonzero(np.diff(found) > 2 * _BESIDE) + 1) if len(found) else []
+
+
+class _Stroke:
+    """One run of fast toes, and what is around it."""
+
+    def __init__(
+        self, looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, pose: PoseSequence, colour: np.ndarray, interval: float,
+        fast: np.ndarray,
+    ) -> None:  # fmt: skip
+        self._all, self._length, self._pose, self._colour, self._interval = looks, length, pose, colour, interval
+        self._first = max(0, int(fast[0]) - _AROUND)
+        self._fast = (fast - self._first).tolist()
+        self._looks = looks[self._first : int(fast[-1]) + _AROUND + 1]
+        self._t = np.array([look.t for look in self._looks])
+        self._unit = np.array([look.unit(length) for look in self._looks])
+        hands = [_hands(look) for look in self._looks]
+        self._hands, self._hands_sigma = np.array([place for place, _ in hands]), np.array([sigma for _, sigma in hands]) * self._unit
+        part = verdicts[self._first : self._first + len(self._looks)]
+        self._old, self._old_sigma = np.full((len(part), 2), np.nan), np.full(len(part), np.nan)
+        for k, (look, verdict) in enumerate(zip(self._looks, part, strict=True)):
+            if _accepted(verdict):
+                self._old[k], self._old_sigma[k] = look.in_reference(verdict.place), max(verdict.sigma / length, _SHARPEST)
+        #: (n, 2) px of the reference frame, and (n,) bat lengths: as it stands.
+        self._toe, self._sigma = self._old.copy(), self._old_sigma.copy()
+        self._open, self._bats, self._grounds = _OPEN, outlines(looks, length), {}
+
+    def settle(self, verdicts: list[Verdict | None], anchors: Mapping[int, np.ndarray], tick: Callable[[], None]) -> None:
+        """Read all, tell the course anew, and again; then write down what was found."""
+        reads: dict[int, Read] = {}
+        for again in range(_ROUNDS):
+            if np.isfinite(self._toe[:, 0]).sum() < SHORTEST + 4:
+                return
+            course = Course(self._t, self._hands, self._toe, self._hands_sigma, self._sigma * self._unit)
+            if again == 1:
+                self._open = self._shutter(course, reads)
+            for k in self._fast:
+                if self._looks[k].patch.frame not in anchors and course.reaches(self._t[k]):
+                    reads[k] = self._read(course, k, reads.get(k))
+                    tick()
+            for k, read in reads.items():
+                self._toe[k], self._sigma[k] = self._joined(k, read)
+        for k, read in reads.items():
+            verdict, look = verdicts[self._first + k], self._looks[k]
+            if np.array_equal(self._toe[k], self._old[k], equal_nan=True):
+                continue
+            if np.isnan(self._toe[k, 0]):
+                verdicts[self._first + k] = replace(verdict, accepted=False)
+            else:
+                agreed = look.witness is not None and look.witness.mass(read.toe, 0.15) >= AGREED
+                sigma = float(self._sigma[k]) * self._length
+                confidence = max(0.5, 0.0 if verdict is None else verdict.confidence)
+                verdicts[self._first + k] = Verdict(True, agreed, False, 0.0, look.in_view(self._toe[k]), confidence, sigma)
+
+    def _read(self, course: Course, k: int, before: Read | None) -> Read:
+        """The likeliest smear of one look; the one before where nothing has changed."""
+        look = self._looks[k]
+        if k not in self._grounds:
+            arms, _ = draw_limbs(self._pose, look.patch, self._length)
+            self._grounds[k] = Ground(self._all, self._first + k, self._bats, arms)
+        search = Search(look, self._grounds[k], course, self._colour, self._length, self._open * self._interval, before is not None)
+        starts = [] if before is None else [before.toe]
+        if before is not None and before.good:
+            settled = np.linalg.norm(search.told - before.told) < _SETTLED * self._length
+            if settled and abs(before.open - self._open) < _SAME_OPEN:
+                return before
+            return search.best(starts, self._open, before)
+        if look.witness is not None:
+            starts += [toe for toe in look.witness.offers() if look.witness.mass(toe) > 0.05]
+        return search.best([*starts, *look.toe[np.argsort(-look.score)[:2]]], self._open, None)
+
+    def _joined(self, k: int, read: Read) -> tuple[np.ndarray, float]:
+        """The toe, px of the reference frame, and its σ: what was accepted, what was read, both, or NaN."""
+        found, old, sigma = self._looks[k].in_reference(read.toe), self._old[k], self._old_sigma[k]
+        same = np.linalg.norm(found - old) < _SAME * self._unit[k]
+        if read.good and same:
+            share = sigma**2 / (sigma**2 + read.sigma**2)
+            # Both look at the same pixels: their errors don't average out.
+            return old + share * (found - old), share * read.sigma + (1 - share) * sigma
+        if read.good:
+            return found, read.sigma
+        on_course = np.linalg.norm(self._looks[k].in_reference(read.told) - old) <= ON_COURSE * self._unit[k]
+        if read.moving >= _SHARP and (read.doubtful or not (same or on_course)):
+            return np.full(2, np.nan), np.nan
+        return old, sigma
+
+    def _shutter(self, course: Course, reads: Mapping[int, Read]) -> float:
+        """Part of the frame's time that the shutter is open, by how wide the smears are."""
+        parts = []
+        for k, read in reads.items():
+            turn = course.turn(self._t[k] - 0.5 * self._interval, self._t[k] + 0.5 * self._interval)
+            if read.good and abs(turn) > _TURNING:
+                parts.append(read.turn / turn)
+        return float(np.clip(np.median(parts), 0.05, 1.0)) if len(parts) >= _SMEARS else self._open
+
+
+def _hands(look: Look) -> tuple[np.ndarray, float]:
+    """(2,) px of the reference frame, and σ in bat lengths."""
+    sure = look.witness is not None and look.witness.grip_sure >= _GRIP_SURE
+    return look.in_reference(look.witness.grip if sure else look.hand), _SEEN if sure else _POSED
