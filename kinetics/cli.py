@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import run_chain, run_compare, run_composites, run_pose, run_swing, run_synth
+from .dataset_command import add_dataset_arguments, run_dataset
 from .errors import KineticsError
+from .train_command import add_train_arguments, run_train
 
 if TYPE_CHECKING:
     from .motion.bat_track import Mark
@@ -136,16 +138,19 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("ref", type=Path, metavar="REF", help="a clip, or a skeleton file")
     compare.add_argument("other", type=Path, metavar="OTHER", help="the shot that is laid on it")
     compare.add_argument("-o", "--output", type=Path, required=True, metavar="OUT_DIR")
-    compare.add_argument("--features", nargs="+", choices=("positions", "angles", "velocities"), default=["positions"], help="what is compared")
+    compare.add_argument("--features", nargs="+", choices=("positions", "angles", "velocities", "tip_speed"), default=["positions"], help="what is compared; tip_speed needs --bat")
     compare.add_argument("--joints", nargs="+", help="joints that count (default: all that both have)")
-    compare.add_argument("--band", type=float, help="Sakoe-Chiba band: frames, or below 1 a part of the longer shot")
+    compare.add_argument("--band", type=float, help="Sakoe-Chiba band: frames, or up to 1 a part of the shorter shot")
     compare.add_argument("--root", action="store_true", help="put the pelvis at the origin of every frame first")
     compare.add_argument("--mirror", action="store_true", help="mirror OTHER: a left-hander laid on a right-hander")
+    compare.add_argument("--bat", action="store_true", help="follow the bat in both: the path pairs both impacts, where they are found, and the tip speeds are drawn")
+    compare.add_argument("--find", action="store_true", help="OTHER is a long clip: find where REF is played in it first")
     add_source(compare)
 
     chain = command("chain", run_chain, "The kinetic chain from the ground to the bat: chain.json, <name>_corrpath.png.")
     chain.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="clips, or skeleton files with a bat_tip")
     chain.add_argument("-o", "--output", type=Path, required=True, metavar="OUT_DIR")
+    chain.add_argument("--common-time", action="store_true", help="tell the lags across clips on the time of the first one, by DTW")
     chain.add_argument("--preset", choices=("default", "whitepaper"), default="default", help="whitepaper: step by step as published")
     add_source(chain)
 
@@ -156,7 +161,17 @@ def build_parser() -> argparse.ArgumentParser:
     composites.add_argument("--tile", type=size_argument, default=(480, 270), metavar="WxH")
     composites.add_argument("--fps", type=rate_argument, default=Fraction(30))
     composites.add_argument("--no-skeletons", action="store_true", help="only the clips")
+    composites.add_argument(
+        "--sync", choices=("start", "impact", "dtw"), default="start",
+        help="start together; or strike together, each at its own pace (impact) or warped onto the first clip's time (dtw)",
+    )  # fmt: skip
     add_subject(composites)
+
+    dataset = command("dataset", run_dataset, "Pictures of a batter's style to train on, chosen by the motion: crops, pose hints, masks, captions.")
+    add_dataset_arguments(dataset)
+    add_source(dataset)
+
+    add_train_arguments(command("train", run_train, "Train a LoRA of a batter's style, with the pose ControlNet in the loop; also under accelerate launch -m."))
     return parser
 
 

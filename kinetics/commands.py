@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .errors import KineticsError, Progress
 
 if TYPE_CHECKING:
+    from .compare.shot import Shot
     from .motion.bat_track import BatTrack
     from .motion.camera import Camera
     from .pose_sequence import PoseSequence
@@ -144,35 +145,47 @@ def run_composites(options: argparse.Namespace) -> None:
 
     written = build_composites(
         options.clips, options.output, grid=options.grid, tile=options.tile, fps=options.fps, skeletons=not options.no_skeletons,
-        subject=options.subject, download=options.download, progress=show_progress,
+        sync=options.sync, subject=options.subject, download=options.download, progress=show_progress,
     )  # fmt: skip
     for path in written:
         print(path)
 
 
 def run_compare(options: argparse.Namespace) -> None:
-    from .compare.align import compare_shots
+    from .compare.align import compare_shots, cut_shot
+    from .compare.shot import Shot, pair_speeds
     from .plots.corrpath import plot_corrpath
 
-    ref, other = (stabilised_pose(source, options) for source in (options.ref, options.other))
+    if "tip_speed" in options.features and not options.bat:
+        raise KineticsError("The feature tip_speed needs the bat; add --bat.")
+    if options.bat and options.find:
+        raise KineticsError("--find looks for a posture and --bat measures one stroke; use one of them at a time.")
+    ref, other = (measured_shot(source, options) if options.bat else Shot(stabilised_pose(source, options)) for source in (options.ref, options.other))
+    if options.find:
+        other = Shot(cut_shot(ref.pose, other.pose, joints=options.joints, mirror=options.mirror)[0])
+    speeds, impact = pair_speeds((ref, other)), (ref.impact, other.impact)
     comparison = compare_shots(
-        ref, other, features=options.features, joints=options.joints, band=options.band, root=options.root, mirror=options.mirror
-    )
+        ref.pose, other.pose, features=options.features, joints=options.joints, band=options.band, root=options.root, mirror=options.mirror,
+        tip_speeds=speeds, impact=impact, through_impact=None not in impact,
+    )  # fmt: skip
     options.output.mkdir(parents=True, exist_ok=True)
     comparison.save(options.output / "compare.json")
-    plot_corrpath(comparison, path=options.output / "compare_corrpath.png")
+    series = None if speeds is None else (*speeds, f"tip speed ({ref.speed_unit})")
+    plot_corrpath(comparison, series=series, path=options.output / "compare_corrpath.png")
     for name in ("compare.json", "compare_corrpath.png"):
         print(options.output / name)
 
 
 def run_chain(options: argparse.Namespace) -> None:
     from .compare.chain import find_chains
+    from .compare.chain_group import common_times
     from .files import write_json
     from .plots.chain import plot_chain, plot_chains
 
     stems = [source.name.split(".")[0].removesuffix("_series") for source in options.sources]
     names = [stem if stems.count(stem) == 1 else f"{stem}_{stems[: k + 1].count(stem)}" for k, stem in enumerate(stems)]
-    found = find_chains([pose_with_bat(source, options) for source in options.sources], options.preset, names=names)
+    poses = [pose_with_bat(source, options) for source in options.sources]
+    found = find_chains(poses, options.preset, names=names, time_maps=common_times(poses) if options.common_time else None)
     options.output.mkdir(parents=True, exist_ok=True)
     write_json(options.output / "chain.json", found.to_dict())
     written = [options.output / "chain.json"]
@@ -199,13 +212,20 @@ def stabilised_pose(source: Path, options: argparse.Namespace) -> PoseSequence:
     return stabilise_pose(pose, track_camera(Clip(source), pose, progress=show_progress(f"{source.name}: camera")))
 
 
-def pose_with_bat(source: Path, options: argparse.Namespace) -> PoseSequence:
-    """The skeleton of a source with the joint ``bat_tip``; in a clip the bat is followed first."""
+def measured_shot(source: Path, options: argparse.Namespace) -> Shot:
+    """A stroke with its bat followed and measured."""
+    from .compare.shot import as_shot
     from .motion.measure import measure_swing
 
-    options = argparse.Namespace(**{**vars(options), "clip": source, "pose": None, "marks": [], "camera": "auto", "forearm": False, "grip": "midpoint"})
+    options = argparse.Namespace(
+        **{**vars(options), "clip": source, "pose": None, "marks": [], "camera": "auto", "forearm": False, "grip": "midpoint", "video": False}
+    )
+    pose, camera, track = read_bat(options) if is_skeleton(source) else follow_bat(options)
+    return as_shot(measure_swing(track, pose, camera))
+
+
+def pose_with_bat(source: Path, options: argparse.Namespace) -> PoseSequence:
+    """The skeleton of a source with the joint ``bat_tip``; in a clip the bat is followed first."""
     if is_skeleton(source):
-        return read_pose(options)
-    pose, camera, track = follow_bat(options)
-    swing = measure_swing(track, pose, camera)
-    return swing.pose_reference().with_joint("bat_tip", swing.tip_reference, track.confidence)
+        return read_pose(argparse.Namespace(**{**vars(options), "clip": source}))
+    return measured_shot(source, options).pose

@@ -16,6 +16,8 @@ from .motion import (
     TrajectoryPlot,
 )
 from .pose import CleanSkeleton, ExtractSkeleton, FindPeople, KeypointsToSkeleton, SaveSkeleton, SkeletonToKeypoints
+from .style import BuildStyleDataset, LoadStyleDataset
+from .train import ReadLoraInfo, TrainStyleLora
 
 NODES = [
     LoadClips, SampleClips, NormaliseClip,
@@ -23,4 +25,5 @@ NODES = [
     TrackCamera, StabiliseSkeleton, StabiliseClip, AlignSkeletons, TrackBat, MeasureSwing, TrajectoryPlot, DrawSwing, SaveSwing,
     CompareShots, FindShot, PlayInStep, WarpShot, OverlaySkeletons, KineticChain, ShotSimilarity, SaveAnalysis,
     DrawSkeleton, GridComposite, SaveGIF,
+    BuildStyleDataset, LoadStyleDataset, TrainStyleLora, ReadLoraInfo,
 ]  # fmt: skip

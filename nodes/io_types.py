@@ -13,6 +13,7 @@ AlignmentSocket = io.Custom("DTW_ALIGNMENT")
 ChainSocket = io.Custom("KINETIC_CHAIN")
 ShotSimilaritySocket = io.Custom("SHOT_SIMILARITY")
 InStepSocket = io.Custom("IN_STEP")
+StyleDatasetSocket = io.Custom("STYLE_DATASET")
 
 #: A stroke: a measured swing knows its tip speed and impact too.
 STROKE = [PoseSequenceSocket, SwingSocket]

@@ -43,6 +43,8 @@ class ComfyServer:
         Everything the server prints.
     output, input, temp, user : path, optional
         Folders in place of the host's own.
+    models : path, optional
+        A folder of models (``checkpoints``, ``controlnet``, ...) beside the host's own.
     """
 
     def __init__(self, log: Path, **folders: Path | None) -> None:
@@ -64,7 +66,13 @@ class ComfyServer:
             command.append("--cpu")
         for name, path in self.folders.items():
             path.mkdir(parents=True, exist_ok=True)
-            command += [f"--{name}-directory", str(path)]
+            if name != "models":
+                command += [f"--{name}-directory", str(path)]
+        if "models" in self.folders:
+            kinds = "".join(f"  {kind.name}: {kind.name}\n" for kind in self.folders["models"].iterdir() if kind.is_dir())
+            paths = self.folders["models"] / "paths.yaml"
+            paths.write_text(f"more:\n  base_path: {json.dumps(str(self.folders['models']))}\n{kinds}", encoding="utf-8")
+            command += ["--extra-model-paths-config", str(paths)]
         if "user" in self.folders:
             command += ["--database-url", f"sqlite:///{self.folders['user'] / 'comfyui.db'}"]
         self.log.parent.mkdir(parents=True, exist_ok=True)

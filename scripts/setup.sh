@@ -48,8 +48,12 @@ make_venv() {
 }
 
 install_pack() {
-  # numpy, scipy, av and Pillow are the host's where there is a host.
-  pip_install "numpy>=1.25" scipy "av>=16" Pillow -r requirements.txt
+  # numpy, scipy, av, Pillow and torch are the host's where there is a host.
+  pip_install "numpy>=1.25" scipy "av>=16" Pillow psutil -r <(grep -vE '^(peft|accelerate)' requirements.txt)
+  # These two would bring a torch of their own choice, gigabytes of it, where there is none; without one nothing can be trained anyway.
+  local ask_torch
+  mapfile -t ask_torch < <(grep -E '^(peft|accelerate)' requirements.txt)
+  pip_install --no-deps "${ask_torch[@]}"
   if ! "$PY" -c 'import cv2' 2>/dev/null; then
     say "OpenCV's windows need libGL, which isn't here: taking the build without windows."
     "$PY" -m pip uninstall --quiet --yes opencv-contrib-python

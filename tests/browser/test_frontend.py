@@ -11,7 +11,7 @@ from frontend import open_frontend
 
 WORKFLOWS = (
     "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "kinetic_chain", "six_shots_in_step",
-    "find_shot",
+    "find_shot", "build_style_dataset", "train_style_lora",
 )  # fmt: skip
 
 

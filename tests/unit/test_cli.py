@@ -10,9 +10,12 @@ import sys
 import numpy as np
 import pytest
 
+from kinetics import composites
 from kinetics.cli import main
+from kinetics.synthetic import default_scene
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
+from tests.unit.video_samples import coded_clip
 
 
 def run(root, *arguments, cwd=None):
@@ -43,6 +46,32 @@ def test_composites_writes_mp4_and_gif_named_after_the_grid(two_clips, tmp_path,
 def test_grid_asked_for_is_the_grid_made(two_clips, tmp_path):
     assert main(["composites", *map(str, two_clips), "-o", str(tmp_path), "--no-skeletons", "--tile", "160x90", "--grid", "2x3"]) == 0
     assert (tmp_path / "shots_2x3.mp4").exists()
+
+
+@pytest.mark.parametrize("sync", ("impact", "dtw"))
+def test_composites_strike_together_when_told_to(tmp_path, monkeypatch, sync):
+    """Three clips that strike at 1.50, 1.54 and 1.66 s; their skeletons are the truth's, so that only lining up is asked for."""
+    scenes = [default_scene(shot, size=(160, 96)) for shot in ("cover_drive", "down_the_ground", "off_drive")]
+    clips = [coded_clip(tmp_path / f"{scene.stroke.shot}.mp4", 75, n) for n, scene in enumerate(scenes)]
+    monkeypatch.setattr(composites, "_find_batters", lambda *_: [scene.pose_sequence(25) for scene in scenes])
+    asked = []
+    genuine = composites.compose_grid
+    monkeypatch.setattr(composites, "compose_grid", lambda *args, **how: asked.append(how) or genuine(*args, **how))
+    out = tmp_path / "out"
+    assert main(["composites", *map(str, clips), "-o", str(out), "--tile", "64x36", "--sync", sync]) == 0
+    assert {path.name for path in out.iterdir()} == {f"{kind}_1x3.{ending}" for kind in ("shots", "skeletons") for ending in ("mp4", "gif")}
+    shots, skeletons = asked
+    assert shots["sync"] == skeletons["sync"] == "times" and shots["times"] is skeletons["times"]
+    struck = [np.interp(scene.stroke.impact, at, np.arange(len(at))) for scene, at in zip(scenes, shots["times"], strict=True)]
+    assert max(struck) - min(struck) <= 1  # frame: the hands of these three tell impact to 0.01 s
+    assert Clip(out / "shots_1x3.mp4").info.frame_count == len(shots["times"][0])
+    if sync == "impact":
+        np.testing.assert_allclose(np.diff(shots["times"]), 1 / 30)
+
+
+def test_composites_start_together_by_default_and_need_no_batter(two_clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(composites, "_find_batters", None)
+    assert main(["composites", *map(str, two_clips), "-o", str(tmp_path), "--no-skeletons", "--tile", "160x90"]) == 0
 
 
 def test_synth_draws_the_shots_named_with_their_truth(tmp_path):

@@ -16,15 +16,18 @@ import unpack
 
 @pytest.mark.parametrize("numpy", ["1.26.4", "2.0.2"])
 def test_requirements_leave_the_hosts_numpy_and_torch_alone(root, tmp_path, numpy):
-    """pip itself is asked what it would install beside a host's numpy."""
+    """pip itself is asked what it would install beside a host's numpy and torch (its name and version are all that pip looks at)."""
     venv.create(tmp_path / "host", with_pip=True)
     python = tmp_path / "host" / "bin" / "python"
     pip = [python, "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
     subprocess.run([*pip, "--no-deps", f"numpy=={numpy}"], check=True)
+    torch = next((tmp_path / "host").rglob("site-packages")) / "torch-2.4.0.dist-info"
+    torch.mkdir()
+    (torch / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.4.0\n")
     report = tmp_path / "report.json"
     subprocess.run([*pip, "--dry-run", "--report", report, "-r", root / "requirements.txt"], check=True)
     would_install = {entry["metadata"]["name"].lower() for entry in json.loads(report.read_text())["install"]}
-    assert "mediapipe" in would_install
+    assert {"mediapipe", "diffusers", "peft", "accelerate"} <= would_install
     assert would_install & {"numpy", "torch", "torchvision", "torchaudio"} == set()
     assert sum("opencv" in name for name in would_install) == 1  # two OpenCV wheels overwrite each other
 
@@ -65,7 +68,7 @@ def test_archive_that_leads_out_is_refused(tmp_path):
 def test_kinetics_needs_no_host_and_no_torch():
     """The science is importable, and the command line answers, where neither torch nor ComfyUI is."""
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['torch', 'comfy', 'comfy_api', 'folder_paths', 'mediapipe'])); "
-        "import kinetics.cli, kinetics.composites, kinetics.synthetic, kinetics.draw, kinetics.plots.clean, kinetics.pose.extract, kinetics.pose.clean"
+        "import sys; sys.modules.update(dict.fromkeys(['torch', 'comfy', 'comfy_api', 'folder_paths', 'mediapipe', 'diffusers', 'peft', 'transformers'])); "
+        "import kinetics.cli, kinetics.composites, kinetics.synthetic, kinetics.draw, kinetics.plots.clean, kinetics.pose.extract, kinetics.pose.clean, kinetics.style.train, kinetics.style.checkpoint"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""Style: a dataset of one batter's pictures, chosen by the motion."""

@@ -1,0 +1,65 @@
+"""Our rebuilt networks and the host's say the same, and the host loads every key of our LoRA files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def found(root, tmp_path_factory):
+    host = Path(os.environ.get("COMFYUI_PATH") or root / ".comfyui" / "ComfyUI").resolve()
+    script = Path(__file__).with_name("style_in_host.py")
+    ran = subprocess.run(
+        [sys.executable, script, root, host, tmp_path_factory.mktemp("style")], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_networks_say_what_the_hosts_say(found, family):
+    """1e-5 of the greatest value: float32 sums taken in another order through a dozen layers."""
+    record = found[family]
+    assert record["family"] == family and record["tokens"]
+    assert record["text"] < 1e-5 and record["pooled"] < 1e-5 and record["said"] < 1e-5
+    assert record["alphas"] < 1e-6  # the host keeps σ in float32
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_host_loads_every_key(found, family):
+    """At two ranks and alphas, UNet with convolutions and text encoders: nothing is passed over, and the host's patched model says what the trained one said."""
+    for file in found[family]["files"]:
+        assert file["unloaded"] == [] and file["keys"] > 100, file
+        assert file["effect"] > 1e-2 and file["text_effect"] > 1e-2  # the LoRA does something
+        assert file["text"] < 1e-5 and file["said"] < 1e-5, file
+    assert found[family]["given back"] == 0
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_full_size_models_have_a_place_for_every_weight(found, family):
+    """The published sizes, every tensor of UNet and ControlNet: the host's own map of names, and diffusers' shapes."""
+    assert found[f"full {family}"] == {"shapes": True, "family": family, "names": True}
+    assert found[f"full {family} control"] == {"shapes": True, "family": family}
+
+
+def test_vae_encodes_as_the_hosts(found):
+    assert found["kl"] < 1e-5 and found["tiny"] < 1e-5
+
+
+def test_node_trains_cancels_and_resumes(found):
+    record = found["node"]
+    assert record["inputs without a tooltip"] == [] and record["valid"] is True and "rank is 0" in record["invalid"]
+    assert record["name"] == "style_00001.safetensors" and record["losses"] == 4 and record["picture"][0] == 1
+    assert record["unloaded"] == [] and record["keys"] > 50
+    assert record["cancelled"] and record["after cancel"] == [
+        f"style_{number}.{suffix}" for number in ("00001", "00002") for suffix in ("resume.pt", "safetensors")
+    ]
+    assert record["resumed"] == "style_00002.safetensors" and record["same"] <= 1e-6  # as if it had never been cancelled
+    assert record["trigger"] == "ckbatter" and "Rank 4, alpha 16" in record["info"]
+    assert "plain checkpoint" in record["patched"]

@@ -1,0 +1,45 @@
+"""Our LoRA files in diffusers' own loader: the same output as the trained modules', at several scales."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from kinetics.style.adapters import Adapters
+from kinetics.style.lora_file import write_lora
+from kinetics.style.settings import TrainSettings
+from tests.unit.style_world import make_modules
+
+
+@pytest.mark.parametrize("rank, alpha, train_text", [(4, 8.0, False), (8, 2.0, True)])
+def test_diffusers_loads_what_was_trained(tmp_path, caplog, rank, alpha, train_text):
+    from diffusers import DDPMScheduler, StableDiffusionPipeline
+
+    modules, chance = make_modules(), torch.Generator().manual_seed(0)
+    noisy, times = torch.randn(2, 4, 8, 8, generator=chance), torch.tensor([41, 741])
+
+    def say():
+        with torch.no_grad():
+            context, _ = modules.encode_text(["ckbatter cover drive", "hook"])
+            return modules.predict(noisy, times, context, None)
+
+    before = say()
+    adapters = Adapters(modules, TrainSettings(rank=rank, alpha=alpha, targets="all", train_text=train_text))
+    with torch.no_grad():
+        for key, weight in adapters.weights.items():
+            if key.endswith("lora_up.weight"):
+                weight.copy_(torch.randn(weight.shape, generator=chance) * 0.05)
+    write_lora(tmp_path / "lora.safetensors", adapters.tensors(), {}, known=modules.known, where="the tests")
+    trained = say()
+    adapters.remove()
+    assert torch.equal(say(), before)
+    pipe = StableDiffusionPipeline(
+        vae=None, text_encoder=modules.encoders["l"], tokenizer=None, unet=modules.unet, scheduler=DDPMScheduler(clip_sample=False, steps_offset=1), safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        pipe.load_lora_weights(tmp_path, weight_name="lora.safetensors")
+    assert (trained - before).abs().max() > 1e-2  # the LoRA does something
+    torch.testing.assert_close(say(), trained, rtol=0, atol=1e-5)  # of values about 1, in float32
