@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .pose_sequence import PoseSequence
 
 
+#: Pairs of frames from which on a comparison says beforehand what it needs.
+LONG_TABLE = 10_000_000
+
+
 def show_progress(what: str) -> Progress:
     """A line on standard error that is rewritten as the work goes on; a line per tenth when nobody watches."""
     started = time.monotonic()
@@ -153,6 +157,7 @@ def run_composites(options: argparse.Namespace) -> None:
 
 def run_compare(options: argparse.Namespace) -> None:
     from .compare.align import compare_shots, cut_shot
+    from .compare.dtw import estimate_memory
     from .compare.shot import Shot, pair_speeds
     from .plots.corrpath import plot_corrpath
 
@@ -164,6 +169,9 @@ def run_compare(options: argparse.Namespace) -> None:
     if options.find:
         other = Shot(cut_shot(ref.pose, other.pose, joints=options.joints, mirror=options.mirror)[0])
     speeds, impact = pair_speeds((ref, other)), (ref.impact, other.impact)
+    if len(ref.pose) * len(other.pose) > LONG_TABLE:
+        need = estimate_memory(len(ref.pose), len(other.pose), 2 * len(ref.pose.names), None)
+        print(f"note: warping {len(ref.pose)} × {len(other.pose)} frames takes up to {need / 1e6:.0f} MB and a while.", file=sys.stderr)
     comparison = compare_shots(
         ref.pose, other.pose, features=options.features, joints=options.joints, band=options.band, root=options.root, mirror=options.mirror,
         tip_speeds=speeds, impact=impact, through_impact=None not in impact,

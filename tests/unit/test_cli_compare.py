@@ -102,3 +102,10 @@ def test_what_does_not_go_together_is_told(shots, tmp_path, capsys, given, said)
 def test_chains_on_a_common_time(shots, tmp_path):
     assert main(["chain", *map(str, shots), "-o", str(tmp_path), "--common-time"]) == 0
     assert json.loads((tmp_path / "chain.json").read_text(encoding="utf-8"))["across"]["times"] == "common time"
+
+
+def test_a_long_comparison_says_beforehand_what_it_needs(shots, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("kinetics.commands.LONG_TABLE", 1000)
+    assert main(["compare", *map(str, shots), "-o", str(tmp_path / "out")]) == 0
+    frames = len(PoseSequence.load(shots[0]))
+    assert f"note: warping {frames} × {frames} frames takes up to" in capsys.readouterr().err
