@@ -25,6 +25,9 @@ FLIGHT = 29.0
 #: The hands are quickest this near the tip's peak in the same stroke, s (48 drawn strokes: 0.12 before to 0.25 after).
 STROKE = 0.3
 
+#: A stroke is seen when no measured frames this near the hands' quickest moment, s, lie farther apart than two steps of the clip.
+AROUND = 0.1
+
 #: What a frame missing at the peak adds to its relative σ: of drawn clips measured from pixels one missed its peak by 24 % with three frames missing,
 #: others by 0 to 8 % with two to four. Rough, but the curve's own σ was several times too small.
 UNSEEN = 0.06
@@ -128,7 +131,7 @@ def blur_flag(speed: float, length: float, interval: float, exposure: float | No
 
 
 def hidden_stroke(clock: np.ndarray, hands: np.ndarray, sigma: np.ndarray, speed: np.ndarray, peak_t: float) -> str:
-    """The sentence for a peak that isn't the stroke's: elsewhere the hands are far quicker, and the bat isn't seen there.
+    """The sentence for a peak that isn't the stroke's: elsewhere the hands are far quicker, and the bat isn't seen all the way there.
 
     Parameters
     ----------
@@ -143,17 +146,20 @@ def hidden_stroke(clock: np.ndarray, hands: np.ndarray, sigma: np.ndarray, speed
     Returns
     -------
     str
-        Empty when the peak may stand: the hands are quickest within :data:`STROKE` of it, or where the tip was measured.
+        Empty when the peak may stand: the hands are quickest within :data:`STROKE` of it, or where the tip was measured without a gap.
     """
     if not np.isfinite(hands).any():
         return ""
     quick = int(np.nanargmax(hands))
     near = hands[np.abs(clock - peak_t) <= STROKE]
     there = float(np.nanmax(near)) if np.isfinite(near).any() else 0.0
-    if np.isfinite(speed[quick]) or abs(clock[quick] - peak_t) <= STROKE or hands[quick] - 3 * sigma[quick] <= there:
+    seen = clock[np.isfinite(speed)]
+    gaps = (np.diff(seen) > 2.5 * float(np.median(np.diff(clock)))) & (seen[:-1] < clock[quick] + AROUND) & (seen[1:] > clock[quick] - AROUND)
+    whole = np.isfinite(speed[quick]) and not gaps.any()
+    if whole or abs(clock[quick] - peak_t) <= STROKE or hands[quick] - 3 * sigma[quick] <= there:
         return ""
     return (
-        f"No peak is told: the hands are quickest at {clock[quick]:.2f} s, where the bat isn't seen, and what was seen is slower; mark the tip in two or "
+        f"No peak is told: the hands are quickest at {clock[quick]:.2f} s, where the bat isn't seen all the way, and what was seen is slower; mark the tip in two or "
         "three frames about then, or give a mask."
     )
 

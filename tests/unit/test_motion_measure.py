@@ -345,6 +345,9 @@ def test_a_peak_of_another_moment_than_the_stroke_s_is_not_told():
     sigma = np.full(60, 20.0)
     lost = np.where(np.abs(clock - 1.6) < 0.15, np.nan, tip)
     assert "mark the tip" in hidden_stroke(clock, hands, sigma, lost, 0.9)
+    part = np.where((np.abs(clock - 1.6) < 0.15) & (np.abs(clock - 1.6) > 0.03), np.nan, tip)
+    assert "all the way" in hidden_stroke(clock, hands, sigma, part, 0.9)  # one frame of the stroke is seen, what is about it isn't
+    assert hidden_stroke(clock, hands, sigma, tip, 0.9) == ""  # all of it is seen: if the tip was faster at 0.9 s, it was
     assert hidden_stroke(clock, hands, sigma, tip, 1.6) == ""  # seen: it stands
     assert hidden_stroke(clock, hands, sigma, lost, 1.44) == ""  # the same stroke, its rise: flagged as unseen, not refused
     assert hidden_stroke(clock, hands, np.full(60, 90.0), lost, 0.9) == ""  # the hands' noise explains the difference
