@@ -105,12 +105,15 @@ class FindShot(io.ComfyNode):
 
     @classmethod
     def execute(cls, shot, clip, mirror) -> io.NodeOutput:
+        import numpy as np
+
         from ..kinetics.compare.align import cut_shot
         from ..kinetics.compare.shot import as_shot
 
         wanted = as_shot(shot).pose
         part, distance = cut_shot(wanted, clip, mirror=mirror)
-        start, duration = float(part.t[0]), float(part.t[-1] - part.t[0])
+        # The last frame stays on the screen for as long as the others.
+        start, duration = float(part.t[0]), float(part.t[-1] - part.t[0] + np.median(np.diff(clip.t)))
         text = (
             f"Found from {start:.2f} to {part.t[-1]:.2f} s ({len(part)} of {len(clip)} frames); joints lie {100 * distance:.0f} % of a trunk length "
             f"apart (RMS). The shot looked for takes {wanted.t[-1] - wanted.t[0]:.2f} s."
