@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import KineticsError, Progress
+from .names import short_name, tell_apart
 
 if TYPE_CHECKING:
     from .compare.shot import Shot
     from .motion.bat_track import BatTrack
     from .motion.camera import Camera
     from .pose_sequence import PoseSequence
+    from .video.decode import Clip
 
 
 #: Pairs of frames from which on a comparison says beforehand what it needs.
@@ -58,39 +60,39 @@ def run_synth(options: argparse.Namespace) -> None:
 def run_pose(options: argparse.Namespace) -> None:
     from .pose.clean import clean
 
-    pose = read_pose(options) if is_skeleton(options.clip) else measure_pose(options)
+    pose = (read_pose if is_skeleton(options.clip) else measure_pose)(options.clip, options)
     if not options.raw:
         pose = clean(pose)
     pose.save(options.output)
     print(options.output)
 
 
-def read_pose(options: argparse.Namespace) -> PoseSequence:
+def read_pose(source: Path, options: argparse.Namespace) -> PoseSequence:
     """The skeleton in a file of this pack or of another tool."""
     from .pose.sources import load_pose
 
     person = int(options.subject) if options.subject.isdigit() else options.subject
-    return load_pose(options.clip, fps=float(options.fps) if options.fps else None, person=person)
+    return load_pose(source, fps=float(options.fps) if options.fps else None, person=person)
 
 
-def measure_pose(options: argparse.Namespace) -> PoseSequence:
+def measure_pose(source: Path, options: argparse.Namespace) -> PoseSequence:
     """The skeleton found in a clip."""
     from .pose.estimators import make_estimator
     from .pose.extract import extract_pose
     from .video.decode import Clip
 
     if options.fps:
-        raise KineticsError(f"{options.clip} is a clip and has its own times; --fps is for skeleton files without times.")
+        raise KineticsError(f"{source} is a clip and has its own times; --fps is for skeleton files without times.")
     with closing(make_estimator(options.estimator, weights=options.weights, download=options.download)) as estimator:
-        return extract_pose(Clip(options.clip), estimator, subject=options.subject, progress=show_progress(f"{options.clip.name}: skeleton"))
+        return extract_pose(Clip(source), estimator, subject=options.subject, progress=show_progress(f"{source.name}: skeleton"))
 
 
 def run_swing(options: argparse.Namespace) -> None:
     from .motion.export import export_swing
     from .motion.measure import measure_swing
     from .plots.swing import plot_swing
+    from .plots.swing_video import render_swing_video
     from .plots.trajectory import plot_trajectory
-    from .swing_video import render_swing_video
     from .video.decode import Clip
 
     pose, camera, track = read_bat(options) if is_skeleton(options.clip) else follow_bat(options)
@@ -123,25 +125,28 @@ def read_bat(options: argparse.Namespace) -> tuple[PoseSequence, None, BatTrack]
     for given, name in ((options.marks, "--mark"), (options.pose, "--pose"), (options.video, "--video")):
         if given:
             raise KineticsError(f"{options.clip} is a skeleton file; {name} needs the clip.")
-    pose = read_pose(options)
+    pose = read_pose(options.clip, options)
     return pose, None, track_from_pose(pose, grip=options.grip)
 
 
 def follow_bat(options: argparse.Namespace) -> tuple[PoseSequence, Camera, BatTrack]:
     """Skeleton, camera and bat found in a clip."""
-    from .motion.bat import track_bat
-    from .motion.camera import track_camera
     from .pose.clean import clean
     from .pose_sequence import PoseSequence
     from .video.decode import Clip
 
-    clip = Clip(options.clip)
-    pose = PoseSequence.load(options.pose) if options.pose else clean(measure_pose(options))
-    camera = track_camera(clip, pose, model=options.camera, progress=show_progress(f"{clip.name}: camera"))
-    track = track_bat(
-        clip, pose, camera, marks=options.marks, forearm=options.forearm, grip=options.grip, progress=show_progress(f"{clip.name}: bat")
-    )
-    return pose, camera, track
+    pose = PoseSequence.load(options.pose) if options.pose else clean(measure_pose(options.clip, options))
+    settings = {"marks": options.marks, "forearm": options.forearm, "grip": options.grip}
+    return pose, *track_in(Clip(options.clip), pose, options.camera, **settings)
+
+
+def track_in(clip: Clip, pose: PoseSequence, model: str = "auto", **settings) -> tuple[Camera, BatTrack]:
+    """Camera and bat of a clip whose skeleton is known."""
+    from .motion.bat import track_bat
+    from .motion.camera import track_camera
+
+    camera = track_camera(clip, pose, model=model, progress=show_progress(f"{clip.name}: camera"))
+    return camera, track_bat(clip, pose, camera, progress=show_progress(f"{clip.name}: bat"), **settings)
 
 
 def run_composites(options: argparse.Namespace) -> None:
@@ -190,8 +195,7 @@ def run_chain(options: argparse.Namespace) -> None:
     from .files import write_json
     from .plots.chain import plot_chain, plot_chains
 
-    stems = [source.name.split(".")[0].removesuffix("_series") for source in options.sources]
-    names = [stem if stems.count(stem) == 1 else f"{stem}_{stems[: k + 1].count(stem)}" for k, stem in enumerate(stems)]
+    names = tell_apart([short_name(source) for source in options.sources])
     poses = [pose_with_bat(source, options) for source in options.sources]
     found = find_chains(poses, options.preset, names=names, time_maps=common_times(poses) if options.common_time else None)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -213,10 +217,9 @@ def stabilised_pose(source: Path, options: argparse.Namespace) -> PoseSequence:
     from .pose.clean import clean
     from .video.decode import Clip
 
-    options = argparse.Namespace(**{**vars(options), "clip": source})
     if is_skeleton(source):
-        return read_pose(options)
-    pose = clean(measure_pose(options))
+        return read_pose(source, options)
+    pose = clean(measure_pose(source, options))
     return stabilise_pose(pose, track_camera(Clip(source), pose, progress=show_progress(f"{source.name}: camera")))
 
 
@@ -224,16 +227,18 @@ def measured_shot(source: Path, options: argparse.Namespace) -> Shot:
     """A stroke with its bat followed and measured."""
     from .compare.shot import as_shot
     from .motion.measure import measure_swing
+    from .motion.pose_track import track_from_pose
+    from .pose.clean import clean
+    from .video.decode import Clip
 
-    options = argparse.Namespace(
-        **{**vars(options), "clip": source, "pose": None, "marks": [], "camera": "auto", "forearm": False, "grip": "midpoint", "video": False}
-    )
-    pose, camera, track = read_bat(options) if is_skeleton(source) else follow_bat(options)
+    if is_skeleton(source):
+        pose = read_pose(source, options)
+        return as_shot(measure_swing(track_from_pose(pose), pose, None))
+    pose = clean(measure_pose(source, options))
+    camera, track = track_in(Clip(source), pose)
     return as_shot(measure_swing(track, pose, camera))
 
 
 def pose_with_bat(source: Path, options: argparse.Namespace) -> PoseSequence:
     """The skeleton of a source with the joint ``bat_tip``; in a clip the bat is followed first."""
-    if is_skeleton(source):
-        return read_pose(argparse.Namespace(**{**vars(options), "clip": source}))
-    return measured_shot(source, options).pose
+    return read_pose(source, options) if is_skeleton(source) else measured_shot(source, options).pose

@@ -7,15 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import measure_pose, show_progress
+from .commands import measure_pose, show_progress, track_in
 from .errors import KineticsError, MissingDependency
 from .style.captions import DEFAULT_TEMPLATE
 
 if TYPE_CHECKING:
-    from .motion.measure import SwingMeasurement
-    from .pose_sequence import PoseSequence
     from .style.frames import StyleShot
-    from .video.decode import Clip
 
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,28 +53,19 @@ def run_dataset(options: argparse.Namespace) -> None:
 
 def measure_shot(path: Path, label: str, options: argparse.Namespace) -> StyleShot:
     """Skeleton and swing of a clip; without a swing, and a note, where its bat can't be measured."""
+    from .motion.measure import measure_swing
     from .pose.clean import clean
     from .style.frames import StyleShot
     from .video.decode import Clip
 
     clip = Clip(path)
-    pose = clean(measure_pose(argparse.Namespace(**{**vars(options), "clip": path})))
+    pose = clean(measure_pose(path, options))
     swing = None
     try:
-        swing = measure_bat(clip, pose, options.exposure)
+        camera, track = track_in(clip, pose)
+        swing = measure_swing(track, pose, camera, exposure=options.exposure)
     except MissingDependency:
         raise
     except KineticsError as error:
         print(f"note: {path.name} goes in without a swing: {error}", file=sys.stderr)
     return StyleShot(clip, pose, swing, shot=label, footage=str(path.resolve()), exposure=options.exposure)
-
-
-def measure_bat(clip: Clip, pose: PoseSequence, exposure: float | None) -> SwingMeasurement:
-    """The swing of a clip whose skeleton is known."""
-    from .motion.bat import track_bat
-    from .motion.camera import track_camera
-    from .motion.measure import measure_swing
-
-    camera = track_camera(clip, pose, progress=show_progress(f"{clip.name}: camera"))
-    track = track_bat(clip, pose, camera, progress=show_progress(f"{clip.name}: bat"))
-    return measure_swing(track, pose, camera, exposure=exposure)

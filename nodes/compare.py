@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from comfy_api.v0_0_2 import io, ui
 
 from ..kinetics.errors import KineticsError
-from .host import image_tensor, output_path, preview_image, preview_images, report_progress
+from ..kinetics.names import short_name, tell_apart
+from .host import image_tensor, one, output_path, preview_image, preview_images, report_progress
 from .io_types import CATEGORY, STROKE, STROKE_TIP, AlignmentSocket, ChainSocket, PoseSequenceSocket, ShotSimilaritySocket
 
 BENCH = f"{CATEGORY}/Compare"
@@ -266,11 +265,6 @@ class SaveAnalysis(io.ComfyNode):
         return io.NodeOutput(ui=ui.PreviewText(path.name))
 
 
-def one(values: list):
-    """The only value of an input of a node that takes lists."""
-    return values[0] if isinstance(values, list) else {name: one(value) for name, value in values.items()}
-
-
 def feature_weights(choice: dict) -> dict[str, float]:
     """Kinds and weights as kinetics names them."""
     if choice["features"] != "weighted":
@@ -293,8 +287,7 @@ def joint_names(text: str) -> list[str] | None:
 
 def shot_names(poses: list) -> list[str]:
     """The clips' names, made different from each other by a number."""
-    stems = [Path(pose.source).stem.split(".")[0] or f"shot {k + 1}" for k, pose in enumerate(poses)]
-    return [stem if stems.count(stem) == 1 else f"{stem} {stems[: k + 1].count(stem)}" for k, stem in enumerate(stems)]
+    return tell_apart([short_name(pose.source) or f"shot {k}" for k, pose in enumerate(poses, 1)], "{} {}")
 
 
 def known_impacts(shots: list) -> list[float]:

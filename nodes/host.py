@@ -16,6 +16,7 @@ from comfy.utils import ProgressBar
 from comfy_api.v0_0_2 import InputImpl, io, ui
 
 from ..kinetics.errors import KineticsError, Progress
+from ..kinetics.names import tell_apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,13 +65,12 @@ def video_from(path: str | os.PathLike):
 
 def clip_titles(clips: Sequence[Clip]) -> list[str]:
     """The clips' names without suffix, made different from each other by a number."""
-    taken: dict[str, int] = {}
-    titles = []
-    for clip in clips:
-        stem = Path(clip.name).stem
-        taken[stem] = taken.get(stem, 0) + 1
-        titles.append(stem if taken[stem] == 1 else f"{stem}_{taken[stem]}")
-    return titles
+    return tell_apart([Path(clip.name).stem for clip in clips])
+
+
+def one(values: list | dict):
+    """The only value of an input of a node that takes lists; of a dynamic one, the value of each of its parts."""
+    return values[0] if isinstance(values, list) else {name: one(value) for name, value in values.items()}
 
 
 def temp_folder(step: str) -> Path:

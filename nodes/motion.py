@@ -318,7 +318,7 @@ class DrawSwing(io.ComfyNode):
 
     @classmethod
     def execute(cls, swing, clip) -> io.NodeOutput:
-        from ..kinetics.swing_video import render_swing_video
+        from ..kinetics.plots.swing_video import render_swing_video
 
         opened = open_clip(clip)
         output = temp_folder("swing") / f"{safe_stem(Path(opened.name).stem)}_swing.mp4"

@@ -10,8 +10,7 @@ from comfy_api.v0_0_2 import io
 from ..kinetics.errors import KineticsError
 from ..kinetics.style.captions import DEFAULT_TEMPLATE, check_template
 from ..kinetics.style.samples import is_style_folder
-from .compare import one
-from .host import fingerprint_files, image_tensor, open_clip, output_path, preview_image, report_progress, sentence_or_true
+from .host import fingerprint_files, image_tensor, one, open_clip, output_path, preview_image, report_progress, sentence_or_true
 from .io_types import CATEGORY, PoseSequenceSocket, StyleDatasetSocket, SwingSocket
 
 BENCH = f"{CATEGORY}/Style"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import factorial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import KineticsError, Progress
+from ..names import short_name, tell_apart
 from ..pose_sequence import PoseSequence
 from .chain_graph import BAT, Edge, heaviest_path, path_edges
 from .chain_group import ChainSummary, TimeMap, summarise
@@ -348,8 +348,7 @@ def _titles(poses: Sequence[PoseSequence], names: Sequence[str] | None) -> list[
     """A name per clip: given, or the stem of its source."""
     if names is not None:
         return [str(name) for name in names]
-    stems = [Path(pose.source).name.split(".")[0].removesuffix("_series") or f"clip {k + 1}" for k, pose in enumerate(poses)]
-    return [stem if stems.count(stem) == 1 else f"{stem} ({stems[: k + 1].count(stem)})" for k, stem in enumerate(stems)]
+    return tell_apart([short_name(pose.source) or f"clip {k}" for k, pose in enumerate(poses, 1)], "{} ({})")
 
 
 def _check(poses, preset, names, anchors, time_maps, window, theta, alpha, reach, correction) -> None:

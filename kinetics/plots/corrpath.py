@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ..compare.align import ShotComparison
 from ..compare.features import joint_speed, trunk_length
 from ..compare.local_cost import LocalCost
 from ..errors import KineticsError
+from ..names import short_name
 from ..pose_sequence import PoseSequence
 from ..stick_figure import BONES
 from .page import FAINT, GRID, SIDE_COLOURS, TEXT, open_page, to_pixels
@@ -227,7 +227,7 @@ def _moments(comparison: ShotComparison) -> list[tuple[float, float, str]]:
 
 def _short_names(ref: PoseSequence, other: PoseSequence) -> tuple[str, str]:
     """The files' names without folder and ending; A and B where they are missing or the same."""
-    stems = [Path(pose.source).name.split(".")[0].replace("_", " ")[:24] for pose in (ref, other)]
+    stems = [short_name(pose.source).replace("_", " ")[:24] for pose in (ref, other)]
     if not all(stems) or stems[0] == stems[1]:
         return f"A {stems[0]}".strip(), f"B {stems[1]}".strip()
     return stems[0], stems[1]

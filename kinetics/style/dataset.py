@@ -18,6 +18,7 @@ from ..files import write_json
 from ..hints import draw_pose_hint, hint_points
 from ..motion.export import swing_record
 from ..motion.phases import PHASES
+from ..names import tell_apart
 from ..video.picture import RgbMaker
 from ..video.repeats import RepeatFinder
 from .captions import DEFAULT_TEMPLATE, check_template, shot_label, tempo_words, write_caption
@@ -166,17 +167,7 @@ def check_settings(
 
 def _names(shots: Sequence[StyleShot]) -> list[str]:
     """Names that files can have, made different from each other by a number."""
-    stems = [re.sub(r"[^\w\-]+", "_", shot.title).strip("_") or "clip" for shot in shots]
-    taken: set[str] = set()
-    names = []
-    for stem in stems:
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        names.append(name)
-    return names
+    return tell_apart([re.sub(r"[^\w\-]+", "_", shot.title).strip("_") or "clip" for shot in shots], "{}-{}")
 
 
 def _plan(shot: StyleShot, name: str, buckets: Sequence[tuple[int, int]], count: int, step) -> _Plan:

@@ -9,7 +9,6 @@ import pytest
 from kinetics import dataset_command
 from kinetics.cli import main
 from kinetics.errors import KineticsError
-from kinetics.motion.measure import measure_swing
 from kinetics.style.samples import StyleDataset
 from kinetics.synthetic import default_scene, write_sample_clips
 from tests.unit.swing_samples import true_stroke
@@ -29,14 +28,14 @@ def measured(monkeypatch):
     def truth(shot):
         return true_stroke(shot, fps=25.0, noise=0.3, scene=replace(default_scene(shot, 0, SIZE, None), duration=2.6))
 
-    def bat(clip, pose, exposure):
+    def bat(clip, pose):
         if clip.name.startswith("hook"):
             raise KineticsError("The bat's tip was found in no frame; mark it in a few frames, or give a mask of the bat.")
-        track, pose, camera, _ = truth("off_drive")
-        return measure_swing(track, pose, camera, draws=20, exposure=exposure)
+        track, _, camera, _ = truth("off_drive")
+        return camera, track
 
-    monkeypatch.setattr(dataset_command, "measure_pose", lambda options: truth(options.clip.stem)[1])
-    monkeypatch.setattr(dataset_command, "measure_bat", bat)
+    monkeypatch.setattr(dataset_command, "measure_pose", lambda path, options: truth(path.stem)[1])
+    monkeypatch.setattr(dataset_command, "track_in", bat)
 
 
 def test_clips_become_a_dataset(clips, measured, tmp_path, capsys):
@@ -61,7 +60,7 @@ def test_clips_become_a_dataset(clips, measured, tmp_path, capsys):
     ],
 )  # fmt: skip
 def test_bad_input_is_told_in_one_line_before_anything_is_measured(arguments, words, clips, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(dataset_command, "measure_pose", lambda options: pytest.fail("measured first"))
+    monkeypatch.setattr(dataset_command, "measure_pose", lambda *given: pytest.fail("measured first"))
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").write_text("mine")
     paths = {"CLIP": str(clips[0]), "OTHER": str(clips[1]), "TAKEN": str(tmp_path / "taken")}

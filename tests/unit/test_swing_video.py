@@ -10,7 +10,7 @@ import pytest
 from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import Camera
 from kinetics.motion.measure import measure_swing
-from kinetics.swing_video import render_swing_video
+from kinetics.plots.swing_video import render_swing_video
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
 from tests.unit.swing_samples import true_stroke, turning_bat

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .errors import KineticsError, Progress
-from .ink import Colour, dot, fill, stroke, write
-from .motion.measure import PER_SECOND, SwingMeasurement
-from .plots.swing import IMPACT, OMEGA, PHASE_COLOURS, SPEED, plot_span
-from .plots.trajectory import speed_colour
-from .pose.body import torso_length
-from .stick_figure import BAT, HALO, draw_skeleton
+from ..errors import KineticsError, Progress
+from ..ink import Colour, dot, fill, stroke, write
+from ..motion.measure import PER_SECOND, SwingMeasurement
+from ..pose.body import torso_length
+from ..stick_figure import BAT, HALO, draw_skeleton
+from .swing import IMPACT, OMEGA, PHASE_COLOURS, SPEED, plot_span
+from .trajectory import speed_colour
 
 if TYPE_CHECKING:
-    from .video.decode import Clip
+    from ..video.decode import Clip
 
 PAGE: Colour = (21, 23, 28)
 PANEL: Colour = (29, 32, 39)
@@ -75,7 +75,7 @@ def render_swing_video(
     KineticsError
         When the clip has another size or other frames than the measurement, or the trail is negative.
     """
-    from .video.encode import VideoWriter
+    from ..video.encode import VideoWriter
 
     if not trail >= 0:
         raise KineticsError(f"A trail of {trail} s can't be drawn; give 0 or more seconds.")
