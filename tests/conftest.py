@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-for folder in (ROOT, ROOT / "scripts"):
+for folder in (ROOT, ROOT / "scripts", ROOT / "tests" / "unit"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -31,6 +31,10 @@ _EXPECTED = 3.0
 #: this many standard deviations off.
 _CLOSE, _OUTLIERS, _OUTLIER_SPREAD = 4, 0.02, 15.0
 
+#: Suspects are judged by the samples within this of them, s: roughness is pooled over a twentieth of a second, and what lies farther tells the
+#: noise only, so that a long track takes a time that grows with its length.
+_NEARBY = 5.0
+
 #: Log likelihoods of the two fits count divided by this: by how much either is ahead says little, as neither prior is a batter's.
 _DOUBT = 50.0
 
@@ -81,32 +85,45 @@ def _judge(t: np.ndarray, y: np.ndarray, variance: np.ndarray, phi: float) -> np
     if kept.sum() < SHORTEST:
         return np.ones(len(t), bool)
 
+    for close in np.split(suspects, np.flatnonzero(np.diff(suspects) > _CLOSE) + 1):
+        if len(close) == 1 and fit.surprise[close[0]] > 2 * _SURPRISING:
+            continue
+        first, last = np.searchsorted(t, (t[close[0]] - _NEARBY, t[close[-1]] + _NEARBY))
+        near = slice(int(first), int(last))
+        start = fit if last - first == len(t) else PenalisedSpline(t[near], y[near], variance[near], phi=phi, robust=True)
+        kept[near] = _judge_group(t[near], y[near], variance[near], phi, kept[near], close - first, start)
+    return kept
+
+
+def _judge_group(
+    t: np.ndarray, y: np.ndarray, variance: np.ndarray, phi: float, kept: np.ndarray, close: np.ndarray, start: PenalisedSpline
+) -> np.ndarray:  # fmt: skip
+    """``kept`` (n,) with a group of suspects judged one after the other; ``start`` is a robust fit of all samples given."""
+    kept = kept.copy()
+    cost = -np.log(_OUTLIERS) + 2 * np.log(_OUTLIER_SPREAD * np.sqrt(start.sigma2))
+
     def deviance(changed: int | None = None) -> float:
         chosen = kept if changed is None else kept ^ (np.arange(len(t)) == changed)
-        return PenalisedSpline(t[chosen], y[chosen], variance[chosen], phi=phi, start=fit).deviance
+        return PenalisedSpline(t[chosen], y[chosen], variance[chosen], phi=phi, start=start).deviance
 
     def price(k: int) -> float:
         beside = [m for m in (k - 1, k + 1) if 0 <= m < len(t) and not kept[m]]
         return cost * (2 if beside else 1)
 
-    cost = -np.log(_OUTLIERS) + 2 * np.log(_OUTLIER_SPREAD * np.sqrt(fit.sigma2))
-    for close in np.split(suspects, np.flatnonzero(np.diff(suspects) > _CLOSE) + 1):
-        if len(close) == 1 and fit.surprise[close[0]] > 2 * _SURPRISING:
-            continue
-        kept[close] = True
-        score, left = deviance(), close.tolist()
-        while left:
-            tries = {k: deviance(k) for k in left}
-            worst = min(tries, key=tries.__getitem__)
-            if score - tries[worst] < price(worst):
-                break
-            kept[worst], score = False, tries[worst]
-            left.remove(worst)
-            # The first one taken out may have looked bad for its neighbour's sake.
-            for k in set(close.tolist()) - {*left, worst}:
-                again = deviance(k)
-                if again - score < price(k):
-                    kept[k], score = True, again
+    kept[close] = True
+    score, left = deviance(), close.tolist()
+    while left:
+        tries = {k: deviance(k) for k in left}
+        worst = min(tries, key=tries.__getitem__)
+        if score - tries[worst] < price(worst):
+            break
+        kept[worst], score = False, tries[worst]
+        left.remove(worst)
+        # The first one taken out may have looked bad for its neighbour's sake.
+        for k in set(close.tolist()) - {*left, worst}:
+            again = deviance(k)
+            if again - score < price(k):
+                kept[k], score = True, again
     return kept
 
 

@@ -9,13 +9,13 @@ import sys
 
 import numpy as np
 import pytest
+from video_samples import coded_clip
 
 from kinetics import composites
 from kinetics.cli import main
 from kinetics.synthetic import default_scene
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
-from tests.unit.video_samples import coded_clip
 
 
 def run(root, *arguments, cwd=None):

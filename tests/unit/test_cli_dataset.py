@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from swing_samples import true_stroke
 
 from kinetics import dataset_command
 from kinetics.cli import main
 from kinetics.errors import KineticsError
 from kinetics.style.samples import StyleDataset
 from kinetics.synthetic import default_scene, write_sample_clips
-from tests.unit.swing_samples import true_stroke
 
 SIZE = (320, 180)
 

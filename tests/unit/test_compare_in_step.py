@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_video_grid import GAP, TILE, tiles_of
+from video_samples import coded_clip, read_code
 
 from kinetics.compare.align import compare_shots
 from kinetics.compare.in_step import HANDS_LEAD, find_braking, in_step_times, overlay_pair
@@ -18,8 +20,6 @@ from kinetics.synthetic import SHOTS
 from kinetics.synthetic.scenes import default_scene, random_scene
 from kinetics.video.decode import Clip
 from kinetics.video.grid import compose_grid
-from tests.unit.test_video_grid import GAP, TILE, tiles_of
-from tests.unit.video_samples import coded_clip, read_code
 
 #: Tempo of each of the six shots, its clip's rate, and the second at which it strikes.
 TEMPOS = (1.0, 0.7, 1.4, 0.85, 1.2, 1.0)

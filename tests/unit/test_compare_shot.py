@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from swing_samples import true_stroke
 
 from kinetics.compare.align import compare_shots, cut_shot
 from kinetics.compare.shot import Shot, as_shot, pair_speeds
@@ -13,7 +14,6 @@ from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import Camera
 from kinetics.motion.measure import measure_swing
 from kinetics.synthetic import default_scene
-from tests.unit.swing_samples import true_stroke
 
 
 @pytest.fixture(scope="module")

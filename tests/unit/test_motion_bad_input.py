@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from swing_samples import bat_track
 
 from kinetics.cli import main
 from kinetics.compare.align import compare_shots, find_shot
@@ -21,7 +22,6 @@ from kinetics.motion.procrustes import align_per_frame, align_sequence
 from kinetics.motion.swing import estimate_swing
 from kinetics.pose_sequence import PoseSequence
 from kinetics.synthetic import default_scene
-from tests.unit.swing_samples import bat_track
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from swing_samples import bat_track
 
 from kinetics.motion.camera_maps import Camera
 from kinetics.motion.clock import picture_times, shot_clock
 from kinetics.motion.measure import measure_swing
 from kinetics.synthetic import default_scene
-from tests.unit.swing_samples import bat_track
 
 
 def shown(rate, stored, seconds=4.0, late=0.3):

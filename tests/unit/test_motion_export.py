@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from swing_samples import true_stroke, turning_bat
 
 from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import Camera
 from kinetics.motion.export import export_swing, swing_record, write_swing_csv, write_swing_json, write_swing_npz, write_trc
 from kinetics.motion.measure import measure_swing
 from kinetics.motion.scale import BatLength
-from tests.unit.swing_samples import true_stroke, turning_bat
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from swing_samples import true_stroke
 
 from kinetics.motion.joints import measure_joints
 from kinetics.pose_sequence import PoseSequence
-from tests.unit.swing_samples import true_stroke
 
 NAMES = (
     "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",

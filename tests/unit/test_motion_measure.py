@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from swing_samples import bat_track, true_stroke, turning_bat
 
 from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import Camera
@@ -18,7 +19,6 @@ from kinetics.synthetic.body import Batter
 from kinetics.synthetic.scene import ShotScene
 from kinetics.synthetic.scenes import broadcast_camera, default_scene
 from kinetics.synthetic.strokes import default_stroke
-from tests.unit.swing_samples import bat_track, true_stroke, turning_bat
 
 #: Few draws where the estimate counts, no spline where only what is said and refused does.
 FEW, QUICK = {"draws": 60}, {"method": "centred"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from swing_samples import turning_bat
 
 from kinetics.motion.phases import PHASES, Impact, find_phases
 from kinetics.synthetic.scenes import random_scene
 from kinetics.synthetic.strokes import SHOTS
-from tests.unit.swing_samples import turning_bat
 
 
 def phases(t, speed, omega, hands=None, unreliable=None, impact=None, sigma=0.0):

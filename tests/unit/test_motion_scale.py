@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from swing_samples import true_stroke
 
 from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import stabilise_pose
@@ -25,7 +26,6 @@ from kinetics.motion.scale import (
 )
 from kinetics.synthetic.scenes import random_scene
 from kinetics.synthetic.strokes import SHOTS
-from tests.unit.swing_samples import true_stroke
 
 
 def test_a_marked_length_is_measured_in_the_reference_frame():

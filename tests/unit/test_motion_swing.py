@@ -185,6 +185,21 @@ def test_gaps_and_outliers_stay_empty_and_do_no_harm():
     assert abs(swing.peak_tip_speed.value / whole.peak_tip_speed.value - 1) < 0.02
 
 
+def test_a_long_track_loses_its_outliers_and_nothing_else():
+    """Eight strokes in a row, forward and back, longer than the stretch by which a suspect is judged."""
+    _, hands, tip, omega, _ = turning_bat()
+    order = (slice(None), slice(None, None, -1)) * 4
+    hands, tip = (np.concatenate([part[way] for way in order]) for part in (hands, tip))
+    rng, t = np.random.default_rng(2), np.arange(len(tip)) / 50
+    hands, tip = hands + rng.normal(size=hands.shape) * 2, tip + rng.normal(size=tip.shape) * 2
+    bumped = [78, 100, 371, 680, 1122]  # the first beside a peak, the others anywhere
+    tip[bumped] += [45, -40]
+    swing = estimate_swing(t, hands, tip)
+    assert np.flatnonzero(swing.refused).tolist() == bumped
+    # The largest of eight peaks, each with a σ of 1 to 2 %, is too high by 1.4 σ in the mean; 3 σ more.
+    assert abs(swing.peak_omega.value / omega.max() - 1) < 0.08
+
+
 def test_nothing_is_followed_across_a_cut():
     t, hands, tip, omega, _ = turning_bat(noise=1.0)
     after = tip.copy()

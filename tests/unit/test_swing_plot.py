@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from swing_samples import true_stroke
 
 from kinetics.errors import KineticsError
 from kinetics.motion.measure import measure_swing
@@ -16,7 +17,6 @@ from kinetics.plots.swing import IMPACT, OMEGA, SPEED, plot_swing, tell_peak, wr
 from kinetics.plots.trajectory import RAMP, plot_trajectory, speed_colour
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
-from tests.unit.swing_samples import true_stroke
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from swing_samples import true_stroke, turning_bat
 
 from kinetics.errors import KineticsError
 from kinetics.motion.camera_maps import Camera
@@ -13,7 +14,6 @@ from kinetics.motion.measure import measure_swing
 from kinetics.plots.swing_video import render_swing_video
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
-from tests.unit.swing_samples import true_stroke, turning_bat
 
 SIZE = (320, 240)
 

@@ -9,10 +9,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from video_samples import coded_clip, packets_of, read_code, write_clip
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
-from tests.unit.video_samples import coded_clip, packets_of, read_code, write_clip
 
 
 def refusal(clip: Clip) -> str:

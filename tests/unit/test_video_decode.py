@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from video_samples import coded, coded_clip, read_code, set_matrix, write_clip
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
-from tests.unit.video_samples import coded, coded_clip, read_code, set_matrix, write_clip
 
 #: B-frames and one key frame in two seconds: what a trim window has to seek through.
 LONG_GOP = {"preset": "fast", "g": "50", "bf": "3"}

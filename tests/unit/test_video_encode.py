@@ -9,11 +9,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from video_samples import coded, read_code
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
-from tests.unit.video_samples import coded, read_code
 
 
 def stamps(path) -> list[Fraction]:

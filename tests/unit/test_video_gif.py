@@ -7,11 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from PIL import Image
+from video_samples import coded_clip, read_code, set_matrix, write_clip
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
 from kinetics.video.gif import save_gif
-from tests.unit.video_samples import coded_clip, read_code, set_matrix, write_clip
 
 
 def read(path) -> tuple[list[int], list[tuple[int, int]], Image.Image]:

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from video_samples import coded_clip, packets_of, read_code, set_matrix, write_clip
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
 from kinetics.video.grid import compose_grid, grid_shape
 from kinetics.video.placement import place
 from kinetics.video.titles import draw_title
-from tests.unit.video_samples import coded_clip, packets_of, read_code, set_matrix, write_clip
 
 TILE, GAP = (160, 96), 4
 
@@ -144,7 +144,7 @@ def test_turned_and_wide_clips_lie_right_in_their_tiles(tmp_path):
 
 
 def coded_upright():
-    from tests.unit.video_samples import coded
+    from video_samples import coded
 
     return coded(5, 3)
 

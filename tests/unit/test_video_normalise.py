@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from video_samples import coded, coded_clip, read_code, write_clip
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
 from kinetics.video.normalise import normalise_clips
 from kinetics.video.resample import on_screen
 from kinetics.video.timing import as_rate, measure_timing
-from tests.unit.video_samples import coded, coded_clip, read_code, write_clip
 
 #: Gaps between frames of a phone that drops to 20 fps and bursts to 120, in milliseconds.
 GAPS = np.tile([8, 33, 17, 50, 34, 34], 8)

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from video_samples import coded_clip, read_code, write_clip
 
 from kinetics.video.decode import Clip
 from kinetics.video.normalise import normalise_clips
 from kinetics.video.repeats import find_dips, find_repeats
-from tests.unit.video_samples import coded_clip, read_code, write_clip
 
 RNG = np.random.default_rng(11)
 FIELD = np.kron(RNG.integers(60, 190, (24, 60)), np.ones((8, 8), np.uint8)).astype(np.int16)

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from video_samples import coded_clip, read_code, write_clip
 
 from kinetics.errors import KineticsError
 from kinetics.video.decode import Clip
 from kinetics.video.resample import on_screen, switch_midway
 from kinetics.video.warp import warp_clip
-from tests.unit.video_samples import coded_clip, read_code, write_clip
 
 
 @pytest.fixture(scope="module")
