@@ -15,13 +15,14 @@ from .motion import (
     TrackCamera,
     TrajectoryPlot,
 )
-from .pose import CleanSkeleton, ExtractSkeleton, FindPeople, KeypointsToSkeleton, SaveSkeleton, SkeletonToKeypoints
+from .pose import CleanSkeleton, ExtractSkeleton, FindPeople, KeypointsToSkeleton, SkeletonToKeypoints
+from .pose_files import LoadSkeleton, SaveSkeleton
 from .style import BuildStyleDataset, LoadStyleDataset
 from .train import ReadLoraInfo, TrainStyleLora
 
 NODES = [
     LoadClips, SampleClips, NormaliseClip,
-    FindPeople, ExtractSkeleton, CleanSkeleton, SkeletonToKeypoints, KeypointsToSkeleton, SaveSkeleton,
+    FindPeople, ExtractSkeleton, CleanSkeleton, SkeletonToKeypoints, KeypointsToSkeleton, SaveSkeleton, LoadSkeleton,
     TrackCamera, StabiliseSkeleton, StabiliseClip, AlignSkeletons, TrackBat, MeasureSwing, TrajectoryPlot, DrawSwing, SaveSwing,
     CompareShots, FindShot, PlayInStep, WarpShot, OverlaySkeletons, KineticChain, ShotSimilarity, SaveAnalysis,
     DrawSkeleton, GridComposite, SaveGIF,

@@ -1,4 +1,4 @@
-"""Skeletons: find people, extract one, clean it, hand it to other packs and back, save it."""
+"""Skeletons: find people, extract one, clean it, hand it to other packs and back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from comfy_api.v0_0_2 import io, ui
+from comfy_api.v0_0_2 import io
 
 from ..kinetics.errors import KineticsError
-from .host import image_tensor, model_folders, open_clip, output_path, preview_image, report_progress
+from .host import image_tensor, model_folders, open_clip, preview_image, report_progress
 from .io_types import CATEGORY, PoseKeypointSocket, PoseSequenceSocket
 
 if TYPE_CHECKING:
@@ -183,6 +183,24 @@ class CleanSkeleton(io.ComfyNode):
         return io.NodeOutput(cleaned, ui=preview_image(plot_clean(skeleton, cleaned), "clean"))
 
 
+def person_input() -> io.DynamicCombo.Input:
+    """Whom to take out of a list of people, shared by the nodes that read one."""
+    return io.DynamicCombo.Input(
+        "person",
+        options=[
+            io.DynamicCombo.Option("the one who swings", []),
+            io.DynamicCombo.Option("largest", []),
+            io.DynamicCombo.Option("number", [io.Int.Input("number", default=0, min=0, max=99, tooltip="Which person in the list of the first frame with so many, from 0.")]),
+        ],
+        tooltip="Whom to follow when there are several people.",
+    )  # fmt: skip
+
+
+def chosen_person(person: dict) -> str | int:
+    """The value of :func:`person_input` as kinetics takes it."""
+    return "auto" if person["person"] == "the one who swings" else person.get("number", person["person"])
+
+
 class SkeletonToKeypoints(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -221,15 +239,7 @@ class KeypointsToSkeleton(io.ComfyNode):
                 PoseKeypointSocket.Input("keypoints", tooltip="Keypoints, one entry per frame."),
                 io.Video.Input("clip", optional=True, tooltip="The clip they were found in: its timestamps are used."),
                 io.Float.Input("fps", default=0.0, min=0.0, max=1000.0, step=0.01, tooltip="Frames per second, when no clip is plugged in. A rate is never guessed."),
-                io.DynamicCombo.Input(
-                    "person",
-                    options=[
-                        io.DynamicCombo.Option("the one who swings", []),
-                        io.DynamicCombo.Option("largest", []),
-                        io.DynamicCombo.Option("number", [io.Int.Input("number", default=0, min=0, max=99, tooltip="Which person in the list of the first frame with so many, from 0.")]),
-                    ],
-                    tooltip="Whom to follow when there are several people.",
-                ),
+                person_input(),
             ],
             outputs=[PoseSequenceSocket.Output(display_name="skeleton", tooltip="The joints over time.")],
         )  # fmt: skip
@@ -241,35 +251,10 @@ class KeypointsToSkeleton(io.ComfyNode):
 
         if clip is None and fps <= 0:
             raise KineticsError("Keypoints to Skeleton has no times: plug in the clip that the keypoints were found in, or set fps.")
-        choice = "auto" if person["person"] == "the one who swings" else person.get("number", person["person"])
-        opened = None if clip is None else open_clip(clip)
+        opened, choice = None if clip is None else open_clip(clip), chosen_person(person)
         if opened is None:
             pose = from_pose_keypoint(keypoints, fps=fps, person=choice, source="keypoints")
         else:
             times = [t for _, t, _ in opened.pictures()]
             pose = from_pose_keypoint(keypoints, t=times, person=choice, source=opened.name)
         return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton"))
-
-
-class SaveSkeleton(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="CK_SaveSkeleton",
-            display_name="Save Skeleton",
-            category=f"{CATEGORY}/Skeleton",
-            description="Saves a skeleton as pose.json: joint names, times, positions, confidence and how it was made.",
-            search_aliases=["pose json", "export skeleton", "save keypoints"],
-            is_output_node=True,
-            inputs=[
-                PoseSequenceSocket.Input("skeleton", tooltip="A skeleton."),
-                io.String.Input("filename_prefix", default="correlated_kinetics/pose", tooltip="Name, or folder/name, inside ComfyUI's output folder."),
-            ],
-            outputs=[],
-        )
-
-    @classmethod
-    def execute(cls, skeleton, filename_prefix) -> io.NodeOutput:
-        path = output_path(filename_prefix, ".json", *skeleton.size)
-        skeleton.save(path)
-        return io.NodeOutput(ui=ui.PreviewText(f"{path.name}: {len(skeleton)} frames, {len(skeleton.names)} joints"))

@@ -355,13 +355,14 @@ def _flags(swing: Swing, hands: np.ndarray, tip: np.ndarray, px_per_m: float | N
         flags.extend(speed_flag(speed.value / px_per_m))
     if not OMEGA_RANGE[0] <= turn.value <= OMEGA_RANGE[1]:
         flags.append(
-            f"The peak angular velocity of {turn.value:.1f} rad/s lies outside {OMEGA_RANGE[0]:g}-{OMEGA_RANGE[1]:g} rad/s: check the track."
+            f"The peak angular velocity of {turn.value:.1f} rad/s lies outside {OMEGA_RANGE[0]:g}-{OMEGA_RANGE[1]:g} rad/s: "
+            + ("check the track, and that there is a swing." if turn.value < OMEGA_RANGE[0] else "check the track.")
         )
     for peak, name in ((speed, "tip speed"), (turn, "angular velocity")):
         if peak.sigma > UNSURE * peak.value:
-            flags.append(
-                f"The peak {name} is known to {100 * peak.sigma / peak.value:.0f} % only: the tip is seen in too few frames there."
-            )
+            whole = np.isfinite(swing.tip_speed[np.abs(t - peak.t) < 0.1]).all()
+            because = "the bat hardly moves more than the tips' noise, and there may be no swing" if whole else "the tip is seen in too few frames there"
+            flags.append(f"The peak {name} is known to {100 * peak.sigma / peak.value:.0f} % only: {because}.")
     if (swing.shown[np.abs(t - speed.t) < 0.15] < SHOWN).any():
         flags.append("The bat points out of the picture's plane near the peak: speed and angular velocity are those of its image.")
     interval = float(np.median(np.diff(t)))

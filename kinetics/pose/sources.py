@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,9 @@ TIP_REACH = (0.2, 2.1)
 
 
 def load_pose(
-    path: str | os.PathLike, fps: float | None = None, *, person: str | int = "auto", size: tuple[int, int] | None = None
-) -> PoseSequence:
+    path: str | os.PathLike, fps: float | None = None, *, t: Sequence[float] | None = None, person: str | int = "auto",
+    size: tuple[int, int] | None = None,
+) -> PoseSequence:  # fmt: skip
     """Read one person's skeleton from a file or a folder.
 
     Parameters
@@ -38,7 +39,9 @@ def load_pose(
     path : path
         ``pose.json``; a POSE_KEYPOINT or OpenPose JSON; a folder of OpenPose's JSON files, one per frame; or a ``*_series.npz``.
     fps : float, optional
-        Frames per second. Needed for all but ``pose.json``, which has its own times (then it is ignored). Never guessed.
+        Frames per second. This or ``t`` is needed for all but ``pose.json``, which has its own times (then both are ignored). Never guessed.
+    t : sequence of float, optional
+        The time of each frame, s, as of the clip that the skeleton was found in.
     person : {"auto", "largest"} or int
         Whom to take where a file holds several people; see :func:`.openpose_json.from_pose_keypoint`.
     size : (W, H), optional
@@ -58,9 +61,9 @@ def load_pose(
     if not path.exists():
         raise KineticsError(f"{path} is not there; check the path of the skeleton.")
     if path.is_dir():
-        return load_pose_keypoint(path, fps=fps, person=person, size=size)
+        return load_pose_keypoint(path, fps=fps, t=t, person=person, size=size)
     if path.suffix.lower() == ".npz":
-        return load_series(path, fps=fps, size=size)
+        return load_series(path, fps=fps, t=t, size=size)
     if path.suffix.lower() != ".json":
         raise KineticsError(
             f"{path} is not a skeleton file; give a pose.json, an OpenPose or POSE_KEYPOINT .json (or a folder of them), or a *_series.npz."
@@ -68,10 +71,21 @@ def load_pose(
     value = read_json(path)
     if isinstance(value, Mapping) and "xy" in value:
         return PoseSequence.from_dict(value, where=str(path))
-    return from_pose_keypoint(value, fps=fps, person=person, size=size, source=str(path))
+    return from_pose_keypoint(value, fps=fps, t=t, person=person, size=size, source=str(path))
 
 
-def load_series(path: str | os.PathLike, fps: float | None = None, *, size: tuple[int, int] | None = None) -> PoseSequence:
+def keeps_times(path: str | os.PathLike) -> bool:
+    """Whether a skeleton's file says when its frames were, as ``pose.json`` does; for others :func:`load_pose` has to be told."""
+    path = Path(path)
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    value = read_json(path)
+    return isinstance(value, Mapping) and "xy" in value
+
+
+def load_series(
+    path: str | os.PathLike, fps: float | None = None, *, t: Sequence[float] | None = None, size: tuple[int, int] | None = None
+) -> PoseSequence:
     """Read a ``*_series.npz`` of the earlier analysis: ``kps`` (T, 13, 2), ``conf`` (T, 13), ``bat`` (T, 2).
 
     The joints get COCO's names, the bat's tip becomes ``bat_tip``. The file keeps no confidence for the tip: it gets 0.5 where it is
@@ -82,7 +96,7 @@ def load_series(path: str | os.PathLike, fps: float | None = None, *, size: tupl
     Raises
     ------
     KineticsError
-        When the file can't be read, lacks an array, holds one of the wrong shape, or no ``fps`` is given.
+        When the file can't be read, lacks an array, holds one of the wrong shape, or neither ``fps`` nor ``t`` is given.
     """
     arrays: dict[str, np.ndarray] = {}
     try:
@@ -101,7 +115,7 @@ def load_series(path: str | os.PathLike, fps: float | None = None, *, size: tupl
         raise KineticsError(
             f"{path} holds kps {kps.shape}, conf {conf.shape} and bat {bat.shape}; a *_series.npz has (T, 13, 2), (T, 13) and (T, 2)."
         )
-    t = frame_times(frames, fps, None, str(path))
+    t = frame_times(frames, fps, t, str(path))
     wrists = kps[:, [SERIES_NAMES.index("left_wrist"), SERIES_NAMES.index("right_wrist")]]
     apart = np.linalg.norm(wrists - bat[:, None], axis=2)
     reach = np.where(np.isnan(apart), np.inf, apart).min(axis=1) / torso_length(kps, SERIES_NAMES)

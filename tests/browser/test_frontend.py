@@ -55,7 +55,7 @@ def test_run_from_the_button_shows_previews(frontend, root, server):
     frontend.page.wait_for_function(
         "() => { const find = (type) => window.app.graph._nodes.filter(n => n.type === type);"
         " return [...find('CK_SaveGIF'), ...find('CK_ExtractSkeleton')].every(n => window.app.nodeOutputs[n.id]?.images?.length) }",
-        timeout=300_000,
+        timeout=900_000,
     )
     frontend.page.wait_for_timeout(2000)
     frontend.show_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -181,3 +182,22 @@ def test_marks_that_cannot_be_read_are_refused_before_anything_runs(server):
         "6": {"class_type": "PreviewImage", "inputs": {"images": ["5", 2]}},
     }  # fmt: skip
     assert "frame, x, y" in refusal(server, prompt)
+
+
+@pytest.mark.parametrize(
+    ("name", "fps", "says"),
+    [
+        ("(none)", 25.0, "No skeleton file is chosen"),
+        ("../../secret.json", 25.0, "leads out of ComfyUI's folders"),
+        ("gone.json [output]", 25.0, r"There is no file 'gone.json \[output\]'"),
+        ("no_times.json", 0.0, "no_times.json keeps no times: plug in the clip"),
+        ("not_a_pose.json", 25.0, "not_a_pose.json"),
+    ],
+)
+def test_a_skeleton_file_that_cannot_be_loaded(server, name, fps, says):
+    person = {"pose_keypoints_2d": [value for k in range(18) for value in (20.0 + k, 30.0 + k, 0.9)]}
+    (server.folders["input"] / "no_times.json").write_text(json.dumps([{"people": [person], "canvas_width": 64, "canvas_height": 64}]), encoding="utf-8")
+    (server.folders["input"] / "not_a_pose.json").write_text("{}", encoding="utf-8")
+    loaded = {"class_type": "CK_LoadSkeleton", "inputs": {"skeleton_file": name, "fps": fps, "person": "largest"}}
+    with pytest.raises(ServerError, match=says):
+        server.run({"1": loaded, "2": draw(["1", 0]), "3": save(["2", 0])})

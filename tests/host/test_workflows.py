@@ -133,6 +133,7 @@ def test_skeleton_interchange(server, api_form, saved):
     assert Clip(files["openpose_drawing.mp4"]).info.frame_count == Clip(files["round_trip.mp4"]).info.frame_count == 75
     pose = json.loads((server.folders["output"] / "correlated_kinetics" / "pose_00001_.json").read_text(encoding="utf-8"))
     assert len(pose["t"]) == 75 and "left_wrist" in pose["names"]
+    assert Clip(files["from_file.mp4"]).info.frame_count == 75
     drawing = np.stack([frame.image for frame in Clip(files["openpose_drawing.mp4"]).frames()])
     lit = (drawing.max(axis=3) > 60).mean(axis=(1, 2))
     assert (lit > 0.001).mean() > 0.99  # core's own node draws the skeleton in (nearly) every frame

@@ -165,6 +165,7 @@ def test_debiasing_reads_a_still_bat_as_still():
         # independent samples, of which 95 % ± 4 % are.
         assert (swing.tip_speed < 2 * swing.tip_speed_sigma).mean() > 0.87
         assert any("outside 8-45 rad/s" in flag for flag in swing.flags) or swing.peak_omega.value >= 8
+        assert any("there may be no swing" in flag for flag in swing.flags) and not any("too few frames" in flag for flag in swing.flags)
 
 
 def test_gaps_and_outliers_stay_empty_and_do_no_harm():
@@ -246,7 +247,7 @@ def test_flags_say_what_is_odd_and_clip_nothing():
     gap[74:78] = np.nan
     assert any("missing for 0.08 s" in flag for flag in estimate_swing(t, hands, gap).flags)
     gap[71:81] = np.nan
-    assert any("% only" in flag for flag in estimate_swing(t, hands, gap).flags)
+    assert any("% only: the tip is seen in too few frames" in flag for flag in estimate_swing(t, hands, gap).flags)
     assert any("end of the track" in flag for flag in estimate_swing(t[:76], hands[:76], tip[:76]).flags)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kinetics.errors import KineticsError
 from kinetics.pose.openpose_json import to_pose_keypoint
-from kinetics.pose.sources import SERIES_NAMES, load_pose
+from kinetics.pose.sources import SERIES_NAMES, keeps_times, load_pose
 
 
 def series(frames=6) -> dict[str, np.ndarray]:
@@ -46,6 +46,20 @@ def test_pose_keypoint_file_and_folder_come_back(tmp_path, stick_batter):
         np.testing.assert_array_equal(back.joint("left_wrist"), pose.joint("left_wrist"))
         np.testing.assert_allclose(back.t, pose.t, atol=1e-12)
         assert back.source == str(path)
+
+
+def test_a_files_own_times_or_those_that_are_told(tmp_path, stick_batter):
+    pose = stick_batter()
+    pose.save(tmp_path / "pose.json")
+    (tmp_path / "list.json").write_text(json.dumps(to_pose_keypoint(pose)))
+    np.savez(tmp_path / "shot_series.npz", **series())
+    assert [keeps_times(tmp_path / name) for name in ("pose.json", "list.json", "shot_series.npz")] == [True, False, False]
+    uneven = pose.t + 0.004 * np.sin(np.arange(len(pose)))
+    assert np.array_equal(load_pose(tmp_path / "pose.json", t=uneven).t, pose.t)
+    assert np.array_equal(load_pose(tmp_path / "list.json", t=uneven).t, uneven)
+    assert np.array_equal(load_pose(tmp_path / "shot_series.npz", t=uneven[:6]).t, uneven[:6])
+    with pytest.raises(KineticsError, match="has 6 frames but 5 times were given"):
+        load_pose(tmp_path / "shot_series.npz", t=uneven[:5])
 
 
 def test_series_gets_coco_names_and_the_tip(tmp_path):
