@@ -10,7 +10,7 @@ import numpy as np
 from .bat_fit import BatFit
 from .bat_image import Look
 from .bat_patches import at
-from .bat_smear import MOMENTS, Ground, Smear
+from .bat_smear import MOMENTS, Blade, Ground, Smear
 
 #: How far from its course a toe may lie, standard deviation in bat lengths: at least, and in standard deviations of the course.
 _OFF, _OFF_COURSE = 0.12, 3.0
@@ -29,13 +29,21 @@ _STEP, _APART, _FOLLOWED = 0.11, 0.15, 2
 _MISSED = 0.02
 
 #: Standard deviation per axis, bat lengths: of a toe read so, and the part of the smear's length that joins it.
-_READ, _SMEARED = 0.025, 0.03
+_READ, _SMEARED = 0.025, 0.1
 
 #: A smear counts from this gain in log likelihood, this far ahead of any other place, when this part of what it should gain is there, and no more
 #: than that; where the network puts less than this share of its mass, there has to be more, on the course. Less than the last is none at all.
-_GAIN, _AHEAD, _EXPLAINED, _TOO_MUCH = 15.0, 5.0, 0.5, 1.4
+_GAIN, _AHEAD, _EXPLAINED, _TOO_MUCH = 15.0, 10.0, 0.5, 1.4
 _NOWHERE, _GAIN_ALONE, _TOO_MUCH_ALONE, ON_COURSE = 0.05, 25.0, 1.25, 0.15
 _NOTHING = 0.3
+
+#: A toe that moves by less than this during the exposure, bat lengths, is slow: its bat is seen nearly whole, and what changes the picture more than
+#: a bat would is somebody else, unless the network puts this share of its mass there.
+SLOW, _TOO_MUCH_SLOW, _SURELY = 0.25, 1.1, 0.75
+
+#: Beside the summit the toe may lie this far along the bat and across it, bat lengths; log likelihoods count there divided by this, as neighbouring
+#: pixels err together more than :mod:`.bat_smear` knows.
+_ALONG, _ACROSS, _DOUBT = np.arange(-0.2, 0.31, 0.05), np.arange(-0.2, 0.21, 0.05), 3.0
 
 
 class Course:
@@ -110,8 +118,7 @@ class Search:
     look : Look
     ground : Ground
     course : Course
-    colour : (3,) grey levels
-        The blade's.
+    blade : Blade
     length : float
         Full bat length, px of the view.
     exposure : float, s
@@ -119,8 +126,8 @@ class Search:
         The exposure was found, not guessed.
     """
 
-    def __init__(self, look: Look, ground: Ground, course: Course, colour: np.ndarray, length: float, exposure: float, known: bool) -> None:
-        self._look, self._ground, self._colour, self._length = look, ground, colour, length
+    def __init__(self, look: Look, ground: Ground, course: Course, blade: Blade, length: float, exposure: float, known: bool) -> None:
+        self._look, self._ground, self._blade, self._length = look, ground, blade, length
         hands, bat, sigma = course.at(look.t + np.append(MOMENTS * exposure, 0.0))
         to_view = look.patch.to_view @ np.linalg.inv(look.patch.to_reference)
         toes, hands = at(to_view, hands + bat), at(to_view, hands)
@@ -183,10 +190,10 @@ class Search:
         expected -= 0.5 * (max(np.hypot(x[0], x[1]) - _LONGEST, 0.0) / _LONGER) ** 2
         witness = self._look.witness
         seen = 0.0 if witness is None else np.log(witness.mass(toe, 0.08) + _MISSED)
-        return self._ground.gain(self._hands, self._smear(x), self._colour, self._length)[0] + expected + seen
+        return self._ground.gain(self._hands, self._smear(x), self._blade, self._length)[0] + expected + seen
 
     def _judged(self, x: np.ndarray, ahead: float, open_: float) -> Read:
-        gained, could = self._ground.gain(self._hands, self._smear(x), self._colour, self._length)
+        gained, could = self._ground.gain(self._hands, self._smear(x), self._blade, self._length)
         toe = self._pivot + self._length * x[:2]
         away = np.linalg.norm(toe - self.told) / self._length
         explained = gained / max(could, 1e-6)
@@ -194,18 +201,24 @@ class Search:
             enough, much, near = _GAIN, _TOO_MUCH, 3 * self._off
         else:
             enough, much, near = _GAIN_ALONE, _TOO_MUCH_ALONE, ON_COURSE
+        if self.moving < SLOW and (self._look.witness is None or self._look.witness.mass(toe) < _SURELY):
+            much = min(much, _TOO_MUCH_SLOW)
         good = bool(gained >= enough and ahead >= _AHEAD and _EXPLAINED <= explained <= much and away <= near)
         doubtful = bool(ahead < _AHEAD or not _NOTHING <= explained <= _TOO_MUCH)
-        sigma = np.hypot(self._flatness(x), np.hypot(_READ, _SMEARED * abs(x[2]) * np.hypot(x[0], x[1])))
+        shift, spread = self._spread(x)
+        toe = toe + self._length * shift
+        sigma = np.hypot(spread, np.hypot(_READ, _SMEARED * abs(x[2]) * np.hypot(x[0], x[1])))
         return Read(toe, float(sigma), float(x[2]), float(ahead), good, doubtful, self.told, self.moving, open_)
 
-    def _flatness(self, x: np.ndarray) -> float:
-        """Standard deviation, bat lengths, of the toe along the direction in which the summit is flattest."""
-        step, there = 0.02, self._worth(x)
-
-        def beside(a: int, b: int) -> float:
-            return self._worth(x + step * np.array([a, b, 0.0, 0.0]))
-
-        curve = np.diag([2 * there - beside(1, 0) - beside(-1, 0), 2 * there - beside(0, 1) - beside(0, -1)])
-        curve[0, 1] = curve[1, 0] = -(beside(1, 1) - beside(1, -1) - beside(-1, 1) + beside(-1, -1)) / 4
-        return float(1 / np.sqrt(max(np.linalg.eigvalsh(curve / step**2)[0], 1.0)))
+    def _spread(self, x: np.ndarray) -> tuple[np.ndarray, float]:
+        """Bat lengths: where the toe lies on average beside the summit, and its standard deviation per axis. The end of a blade on ground of its own
+        colour shows little: then what lies beyond counts as well."""
+        u = x[:2] / np.hypot(x[0], x[1])
+        shift, variance = np.zeros(2), 0.0
+        for axis, steps in ((u, _ALONG), (np.array([-u[1], u[0]]), _ACROSS)):
+            worth = np.array([self._worth(np.concatenate([x[:2] + step * axis, x[2:]])) for step in steps]) / _DOUBT
+            share = np.exp(worth - worth.max())
+            share /= share.sum()
+            shift = shift + (share @ steps) * axis
+            variance += share @ (steps - share @ steps) ** 2
+        return shift, float(np.sqrt(variance / 2))

@@ -31,6 +31,10 @@ _FASTEST, _GIVE = 45.0, 0.25
 #: the line between them: bat lengths, and part of the step.
 _SHORT, _ASIDE, _NEAR_LINE, _OF_STEP = 0.1, 3, 0.1, 0.1
 
+#: A toe between two neighbours lies no farther from their middle than this, bat lengths, and half the square of the step between them: the turn's own
+#: bend, what a bat gains in speed within a picture, and times that are known to a frame.
+_BEND = 0.35
+
 #: Standard deviations per axis, bat lengths: of a sharp toe; from the blade's thickness where the bat points out of the picture's plane; of a
 #: smear, as part of its half width; of an edge that isn't clear, per unit of what it lacks; of the network's toe, where twice the smear comes on top. Measured on drawn clips.
 _SHARP, _THICK, _SMEARED, _UNCLEAR, _NETWORK = 0.019, 0.025, 0.15, 0.22, 0.045
@@ -78,7 +82,7 @@ def judge(looks: Sequence[Look], length: float, anchors: Mapping[int, np.ndarray
     units = [look.unit(length) for look in looks]
 
     def good(n: int) -> bool:
-        return verdicts[n] is not None and verdicts[n].accepted
+        return accepts(verdicts[n])
 
     for k, verdict in enumerate(verdicts):
         if verdict is None or verdict.accepted or verdict.short > _SHORT:
@@ -98,6 +102,28 @@ def judge(looks: Sequence[Look], length: float, anchors: Mapping[int, np.ndarray
         if good(k) and not any(reached) and looks[k].patch.frame not in anchors:
             alone.append(k)
     return [replace(verdict, accepted=False) if k in alone else verdict for k, verdict in enumerate(verdicts)]
+
+
+def refuse_jumps(looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, anchors: Mapping[int, np.ndarray]) -> list[Verdict | None]:
+    """The verdicts without toes that jump aside and back between accepted neighbours, where no bat could."""
+    placed = [look.in_reference(verdict.place) if accepts(verdict) else np.full(2, np.nan) for look, verdict in zip(looks, verdicts, strict=True)]
+    aside = np.zeros(len(looks))
+    for k in range(1, len(looks) - 1):
+        share = (looks[k].t - looks[k - 1].t) / (looks[k + 1].t - looks[k - 1].t)
+        step = (placed[k + 1] - placed[k - 1]) / looks[k].unit(length)
+        off = np.linalg.norm((placed[k] - placed[k - 1]) / looks[k].unit(length) - share * step)
+        aside[k] = np.nan_to_num(off - _BEND - step @ step / 2)
+    out = list(verdicts)
+    for k in np.flatnonzero(aside > 0).tolist():
+        # Beside one that jumps, its neighbours look as if they did.
+        if aside[k] == aside[k - 1 : k + 2].max() and looks[k].patch.frame not in anchors:
+            out[k] = replace(verdicts[k], accepted=False)
+    return out
+
+
+def accepts(verdict: Verdict | None) -> bool:
+    """Whether there is a toe that counts."""
+    return verdict is not None and verdict.accepted
 
 
 def _alone(look: Look, length: float, marked: bool) -> Verdict | None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import Progress
 from ..pose_sequence import PoseSequence
 from ..video.decode import Clip
-from .bat_gates import Verdict, judge
+from .bat_gates import Verdict, judge, refuse_jumps
 from .bat_image import Look, follow
 from .bat_network import BatNetwork, guess_hands, guess_length
 from .bat_patches import PX, Patch, at, cut_patch
@@ -106,6 +106,7 @@ def track_image(
             looks, full = follow(gathered, pose.t, pose, network, anchors, tick)
             ratios.append(full / PX * _ROOM)
             verdicts = read_stroke(looks, judge(looks, full, anchors), full, pose, anchors, still)
+            verdicts = refuse_jumps(looks, verdicts, full, anchors)
             _note(found, looks, verdicts, full, counts, skip=context // 2)
         gathered = gathered[-keep:] if keep else []
         context = len(gathered)

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..pose_sequence import PoseSequence
-from .bat_course import ON_COURSE, Course, Read, Search
-from .bat_gates import AGREED, Verdict
+from .bat_course import ON_COURSE, SLOW, Course, Read, Search
+from .bat_gates import AGREED, Verdict, accepts
 from .bat_image import Look, outlines
-from .bat_smear import Ground
+from .bat_patches import SIDE
+from .bat_smear import Blade, Ground
 from .limbs import draw_limbs
 from .spline import SHORTEST
 
@@ -33,6 +34,13 @@ _SETTLED, _SAME_OPEN = 0.04, 0.1
 
 #: Toes nearer than this are the same, and a smear shorter than this is none, bat lengths.
 _SAME, _SHARP = 0.12, 0.1
+
+#: A slow toe counts only where the wedge that ends there, within so many bat lengths, scores no more than this less than one that ends elsewhere,
+#: farther off than the third.
+_NEAR, _LESS, _ELSEWHERE = 0.12, 0.05, 0.3
+
+#: Where the sharp reading says something else by this much, bat lengths, neither counts: of a slow toe, and of a fast one.
+_AT_ODDS, _AT_ODDS_FAST = 0.08, 0.15
 
 #: The blade's colour is learned from bats of at least this contrast and at most this width, rad, in so many pictures.
 _CONTRAST, _NARROW, _PICTURES = 0.6, 0.35, 3
@@ -66,34 +74,29 @@ def read_stroke(
         Fast toes put right, added where a smear is clear, and refused where none is.
     """
     verdicts = list(verdicts)
-    colour = _colour(looks, verdicts, length)
-    if colour is not None:
+    blade = _blade(looks, verdicts, length)
+    if blade is not None:
         interval = float(np.median(np.diff([look.t for look in looks])))
         for fast in _fast(looks, verdicts, length, interval):
-            _Stroke(looks, verdicts, length, pose, colour, interval, fast).settle(verdicts, anchors, tick)
+            _Stroke(looks, verdicts, length, pose, blade, interval, fast).settle(verdicts, anchors, tick)
     return verdicts
 
 
-def _accepted(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.accepted
-
-
-def _colour(looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float) -> np.ndarray | None:
-    """(3,) grey levels: the blade's, from sharp and sure looks; None where there is none."""
+def _blade(looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float) -> Blade | None:
+    """The blade's colours, from sharp and sure looks; None where there are too few."""
     seen = []
     for look, verdict in zip(looks, verdicts, strict=True):
-        if not _accepted(verdict) or look.read is None or look.read.width >= _NARROW or look.read.contrast <= _CONTRAST:
+        if not accepts(verdict) or look.read is None or look.read.width >= _NARROW or look.read.contrast <= _CONTRAST:
             continue
-        pivot, view = look.pivot[look.chosen], look.patch.view()
-        points = np.round(pivot + np.linspace(0.5, 0.92, 20)[:, None] * (verdict.place - pivot)).astype(int)
-        if (points >= 0).all() and (points < len(view)).all():
-            seen.append(np.median(view[points[:, 1], points[:, 0]], axis=0))
-    return np.median(seen, axis=0) if len(seen) >= _PICTURES else None
+        hand = look.in_view(_hands(look)[0])
+        if (np.minimum(hand, verdict.place) >= 0).all() and (np.maximum(hand, verdict.place) <= SIDE - 1).all():
+            seen.append((look.patch.view(), hand, verdict.place))
+    return Blade.seen(*zip(*seen, strict=True)) if len(seen) >= _PICTURES else None
 
 
 def _fast(looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, interval: float) -> list[np.ndarray]:
     """The looks of each run of fast toes, and of gaps beside them."""
-    seen = [k for k, verdict in enumerate(verdicts) if _accepted(verdict)]
+    seen = [k for k, verdict in enumerate(verdicts) if accepts(verdict)]
     fast, gaps = np.zeros(len(looks), bool), []
     for a, b in zip(seen[:-1], seen[1:], strict=True):
         if b - a > _GAP:
@@ -115,10 +118,10 @@ class _Stroke:
     """One run of fast toes, and what is around it."""
 
     def __init__(
-        self, looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, pose: PoseSequence, colour: np.ndarray, interval: float,
+        self, looks: Sequence[Look], verdicts: Sequence[Verdict | None], length: float, pose: PoseSequence, blade: Blade, interval: float,
         fast: np.ndarray,
     ) -> None:  # fmt: skip
-        self._all, self._length, self._pose, self._colour, self._interval = looks, length, pose, colour, interval
+        self._all, self._length, self._pose, self._blade, self._interval = looks, length, pose, blade, interval
         self._first = max(0, int(fast[0]) - _AROUND)
         self._fast = (fast - self._first).tolist()
         self._looks = looks[self._first : int(fast[-1]) + _AROUND + 1]
@@ -128,8 +131,11 @@ class _Stroke:
         self._hands, self._hands_sigma = np.array([place for place, _ in hands]), np.array([sigma for _, sigma in hands]) * self._unit
         part = verdicts[self._first : self._first + len(self._looks)]
         self._old, self._old_sigma = np.full((len(part), 2), np.nan), np.full(len(part), np.nan)
+        self._sharp = np.full((len(part), 2), np.nan)
         for k, (look, verdict) in enumerate(zip(self._looks, part, strict=True)):
-            if _accepted(verdict):
+            if verdict is not None:
+                self._sharp[k] = look.in_reference(verdict.place)
+            if accepts(verdict):
                 self._old[k], self._old_sigma[k] = look.in_reference(verdict.place), max(verdict.sigma / length, _SHARPEST)
         #: (n, 2) px of the reference frame, and (n,) bat lengths: as it stands.
         self._toe, self._sigma = self._old.copy(), self._old_sigma.copy()
@@ -166,9 +172,8 @@ class _Stroke:
         """The likeliest smear of one look; the one before where nothing has changed."""
         look = self._looks[k]
         if k not in self._grounds:
-            arms, _ = draw_limbs(self._pose, look.patch, self._length)
-            self._grounds[k] = Ground(self._all, self._first + k, self._bats, arms)
-        search = Search(look, self._grounds[k], course, self._colour, self._length, self._open * self._interval, before is not None)
+            self._grounds[k] = Ground(self._all, self._first + k, self._bats, *draw_limbs(self._pose, look.patch, self._length))
+        search = Search(look, self._grounds[k], course, self._blade, self._length, self._open * self._interval, before is not None)
         starts = [] if before is None else [before.toe]
         if before is not None and before.good:
             settled = np.linalg.norm(search.told - before.told) < _SETTLED * self._length
@@ -183,16 +188,28 @@ class _Stroke:
         """The toe, px of the reference frame, and its σ: what was accepted, what was read, both, or NaN."""
         found, old, sigma = self._looks[k].in_reference(read.toe), self._old[k], self._old_sigma[k]
         same = np.linalg.norm(found - old) < _SAME * self._unit[k]
-        if read.good and same:
+        slow = read.moving < SLOW
+        good = read.good and not (slow and self._elsewhere(k, read.toe))
+        if good and np.linalg.norm(found - self._sharp[k]) > (_AT_ODDS if slow else _AT_ODDS_FAST) * self._unit[k]:
+            return np.full(2, np.nan), np.nan
+        if good and same:
+            sigma = np.hypot(sigma, read.sigma)  # its edges are as smeared as what was drawn
             share = sigma**2 / (sigma**2 + read.sigma**2)
             # Both look at the same pixels: their errors don't average out.
             return old + share * (found - old), share * read.sigma + (1 - share) * sigma
-        if read.good:
+        if good:
             return found, read.sigma
         on_course = np.linalg.norm(self._looks[k].in_reference(read.told) - old) <= ON_COURSE * self._unit[k]
         if read.moving >= _SHARP and (read.doubtful or not (same or on_course)):
             return np.full(2, np.nan), np.nan
         return old, sigma
+
+    def _elsewhere(self, k: int, toe: np.ndarray) -> bool:
+        """Whether what moved makes a clearly better bat that ends elsewhere."""
+        look = self._looks[k]
+        off = np.linalg.norm(look.toe - toe, axis=1) / self._length
+        here, there = (look.score[part].max(initial=-np.inf) for part in (off < _NEAR, off > _ELSEWHERE))
+        return bool(np.isfinite(here) and here < there - _LESS)
 
     def _shutter(self, course: Course, reads: Mapping[int, Read]) -> float:
         """Part of the frame's time that the shutter is open, by how wide the smears are."""

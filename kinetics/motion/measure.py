@@ -22,7 +22,9 @@ from .plausible import (
     impossible_tips,
     loose_peak,
     repeats_flag,
+    skipped_stroke,
     unseen_flag,
+    vague_peak,
     widen_read,
     widen_unseen,
 )
@@ -260,7 +262,7 @@ def measure_swing(
         hidden = flying_peak(peak, body) or hidden_stroke(clock, *hand, speed, peak.t)
         if _mostly_read(track.source):
             peaks = tuple(widen_read(peak) for peak in peaks)
-            hidden = hidden or loose_peak(clock, speed, peak.t)
+            hidden = hidden or skipped_stroke(clock, np.where(refused[:, None], np.nan, clean), peak) or loose_peak(clock, speed, peak.t) or vague_peak(peaks[0])
         if hidden:
             flags.insert(0, hidden)
             peaks = (_NOTHING, _NOTHING)

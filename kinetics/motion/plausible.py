@@ -36,6 +36,12 @@ UNSEEN = 0.06
 #: the smears of the fastest frames go together.
 READ = 0.05
 
+#: A gap in such tips may be crossed faster than the peak by this part of it, as toes are a little off.
+SKIPPED = 0.15
+
+#: A peak of such tips whose σ is a larger part of it is not told.
+VAGUE = 0.3
+
 #: Measured frames that a peak of tips read from the picture has on each side within :data:`.swing.LONGEST_GAP`.
 BESIDE = 2
 
@@ -184,6 +190,46 @@ def flying_peak(peak: Peak, body: Scale | None) -> str:
     return (
         f"No peak is told: the curve reaches {peak.value / body.px_per_unit:.0f} body heights a second, where no bat is faster than {FLIGHT:g}: some tips are "
         "something else's; mark the tip in two or three frames, or give a mask."
+    )
+
+
+def vague_peak(peak: Peak) -> str:
+    """The sentence for a peak that is known too badly to be told: its σ is more than :data:`VAGUE` of it; empty when it may stand."""
+    if peak.sigma <= VAGUE * peak.value:
+        return ""
+    return (
+        f"No peak is told: from what was seen of the bat it would be known to {100 * peak.sigma / peak.value:.0f} % only; mark the tip in two or three frames "
+        f"about {peak.t:.2f} s, or give a mask."
+    )
+
+
+def skipped_stroke(clock: np.ndarray, tip: np.ndarray, peak: Peak) -> str:
+    """The sentence for a peak that is slower than the tip was, on average and by the shortest way, while it wasn't seen.
+
+    Parameters
+    ----------
+    clock : (T,) s
+    tip : (T, 2) px of the reference frame
+        NaN where it wasn't seen.
+    peak : Peak
+        px/s of the reference frame.
+
+    Returns
+    -------
+    str
+        Empty when the peak may stand: no gap was crossed faster by more than :data:`SKIPPED` of it.
+    """
+    seen = np.flatnonzero(np.isfinite(tip[:, 0]))
+    gaps = np.flatnonzero(np.diff(clock[seen]) > 1.5 * float(np.median(np.diff(clock))))
+    if not len(gaps):
+        return ""
+    crossed = np.linalg.norm(np.diff(tip[seen], axis=0), axis=1)[gaps] / np.diff(clock[seen])[gaps]
+    if crossed.max() <= (1 + SKIPPED) * peak.value:
+        return ""
+    when = clock[seen[gaps[crossed.argmax()]]]
+    return (
+        f"No peak is told: from {when:.2f} s on the bat was faster than anywhere else, but wasn't seen on its way; mark the tip in two or three frames about then, "
+        "or give a mask."
     )
 
 

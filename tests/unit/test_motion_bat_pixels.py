@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinetics.motion.bat_gates import judge
+from kinetics.motion.bat_gates import judge, refuse_jumps
 from kinetics.motion.bat_image import Look
 from kinetics.motion.bat_patches import PATCH, PX, SIDE, at, cut_patch
 from kinetics.motion.bat_path import Candidates, best_path
@@ -214,6 +214,20 @@ def test_a_lone_toe_and_one_that_flew_there_are_refused():
     far = MIDDLE + np.array([-LENGTH, 0.0])
     made = [look(0.9, t=0.0), look(0.9, place=far, t=0.005), look(0.9, t=0.01)]
     assert accepted(made) == [True, False, True]
+
+
+def test_a_toe_that_jumps_aside_and_back_is_refused_and_a_turn_is_not():
+    still = MIDDLE + np.array([LENGTH, 0.0])
+    made = [look(0.9, place=still + (np.array([0.0, 0.5 * LENGTH]) if k == 4 else 0.0), t=k / 25) for k in range(9)]
+    verdicts = judge(made, LENGTH, {})
+    assert [verdict.accepted for verdict in verdicts] == [True] * 9
+    assert [verdict.accepted for verdict in refuse_jumps(made, verdicts, LENGTH, {})] == [k != 4 for k in range(9)]
+    assert refuse_jumps(made, verdicts, LENGTH, {4: still})[4].accepted
+    # 25 rad/s at once: the largest turn of the best, from rest.
+    arms = [np.array([np.cos(a), np.sin(a)]) for a in (0, 0, 0, 0, 1, 2, 3)]
+    made = [look(0.9, place=MIDDLE + LENGTH * arm, t=k / 25) for k, arm in enumerate(arms)]
+    verdicts = judge(made, LENGTH, {})
+    assert refuse_jumps(made, verdicts, LENGTH, {}) == verdicts
 
 
 def test_a_toe_farther_from_the_hands_than_the_bat_is_long_is_refused():

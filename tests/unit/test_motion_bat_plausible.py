@@ -7,7 +7,7 @@ import pytest
 
 from kinetics.motion.bat_stretches import _where
 from kinetics.motion.camera import Camera
-from kinetics.motion.plausible import FLIGHT, READ, flying_peak, loose_peak, widen_read
+from kinetics.motion.plausible import FLIGHT, READ, VAGUE, flying_peak, loose_peak, skipped_stroke, vague_peak, widen_read
 from kinetics.motion.scale import Scale
 from kinetics.motion.swing import Peak
 from kinetics.pose_sequence import PoseSequence
@@ -23,6 +23,21 @@ def test_a_peak_that_no_bat_reaches_is_not_told():
     assert flying_peak(Peak(FLIGHT * 200.0, 1.0, 1.0, 0.01), body) == ""
     assert "No peak is told" in flying_peak(Peak(1.2 * FLIGHT * 200.0, 1.0, 1.0, 0.01), body)
     assert flying_peak(Peak(1e6, 1.0, 1.0, 0.01), None) == ""
+
+
+def test_a_peak_that_is_known_too_badly_is_not_told():
+    assert vague_peak(Peak(100.0, 100 * VAGUE, 1.0, 0.01)) == ""
+    assert "known to 31 % only" in vague_peak(Peak(100.0, 31.0, 1.0, 0.01))
+
+
+def test_a_peak_slower_than_the_bat_went_unseen_is_not_told():
+    clock = np.arange(60) / 25
+    tip = np.stack([100.0 * clock, np.zeros(60)], axis=1)
+    tip[31:, 0] += 80  # within three steps, two of them unseen: 667 px/s and what it moves anyway
+    assert skipped_stroke(clock, tip, Peak(500.0, 10.0, 1.2, 0.01)) == ""
+    tip[[30, 31]] = np.nan
+    assert "wasn't seen on its way" in skipped_stroke(clock, tip, Peak(500.0, 10.0, 1.2, 0.01))
+    assert skipped_stroke(clock, tip, Peak(800.0, 10.0, 1.2, 0.01)) == ""
 
 
 def test_a_peak_where_a_run_of_tips_begins_is_not_told():

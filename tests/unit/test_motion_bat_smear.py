@@ -9,7 +9,7 @@ import pytest
 from kinetics.motion.bat_gates import Verdict
 from kinetics.motion.bat_image import Look, outlines
 from kinetics.motion.bat_patches import SIDE, at, cut_patch
-from kinetics.motion.bat_smear import MOMENTS, Ground, Smear
+from kinetics.motion.bat_smear import BANDS, MOMENTS, Blade, Ground, Smear
 from kinetics.motion.bat_stroke import read_stroke
 from kinetics.motion.toe import Toe
 from kinetics.pose_sequence import PoseSequence
@@ -65,6 +65,35 @@ def off(look: Look, place: np.ndarray) -> float:
     return float(np.linalg.norm(place - at(look.patch.to_view, toe(look.t))) / LENGTH)
 
 
+def test_the_blade_s_colours_are_learned_by_bands(looks):
+    """A sticker in the middle third of a sharp bat."""
+    shown = []
+    for k in range(5):
+        plain = np.full((SIDE, SIDE, 3), (70.0, 120.0, 60.0))
+        hand = np.array([90.0, 90.0 + k])
+        for low, high, colour in ((0.1, 1.0, WOOD), (0.57, 0.78, (200, 30, 30))):
+            ends = [tuple(np.round((hand + part * np.array([LENGTH, 0])) * 16).astype(int).tolist()) for part in (low, high)]
+            cv2.line(plain, *ends, tuple(map(float, colour)), 7, cv2.LINE_8, 4)
+        shown.append((plain.astype(np.uint8), hand, hand + np.array([LENGTH, 0.0])))
+    blade = Blade.seen(*zip(*shown, strict=True))
+    red = blade.colour[:, 1] < 100
+    # Bands of a twelfth of the bat: those wholly in the sticker are red, those wholly outside aren't.
+    assert red[3:5].all() and not red[[0, 1, 6, 7]].any()
+    np.testing.assert_allclose(blade.colour[[0, 1, 6, 7]], np.tile(WOOD, (4, 1)), atol=1)
+
+
+def test_a_bat_behind_the_body_is_no_worse_than_what_shows_of_it(looks):
+    k = 20
+    half = NOWHERE.copy()
+    half[:, : SIDE // 2] = 1.0
+    hands = np.repeat(looks[k].hand[None], len(MOMENTS), axis=0)
+    blade = Blade(np.tile(WOOD, (BANDS, 1)), np.zeros(BANDS))
+    away = Smear(float(angle(k / FPS)) + np.pi, LENGTH, 0.9, 0.0)
+    gains = [Ground(looks, k, outlines(looks, LENGTH), NOWHERE, body).gain(hands, away, blade, LENGTH)[0] for body in (NOWHERE, half, 1 - half)]
+    # Hidden by a body it may be anywhere, at a cost; beside the body it is not there.
+    assert gains[0] < -2 and max(gains[1:]) > gains[0] and max(gains[1:]) <= 0
+
+
 def verdicts(looks: list[Look], refused: set[int], wrong: dict[int, np.ndarray]) -> list[Verdict | None]:
     rng = np.random.default_rng(4)
     given = []
@@ -76,12 +105,13 @@ def verdicts(looks: list[Look], refused: set[int], wrong: dict[int, np.ndarray])
 
 def test_a_smear_gains_most_where_it_is(looks):
     k = 20  # the middle of the stroke
-    ground = Ground(looks, k, outlines(looks, LENGTH), NOWHERE)
+    ground = Ground(looks, k, outlines(looks, LENGTH), NOWHERE, NOWHERE)
+    blade = Blade(np.tile(WOOD, (BANDS, 1)), np.zeros(BANDS))
     hands = np.repeat(looks[k].hand[None], len(MOMENTS), axis=0)
     turn = float(np.diff(angle(k / FPS + np.array([-0.5, 0.5]) * OPEN / FPS))[0])
 
     def gain(turned: float = 0.0, longer: float = 0.0, wider: float = 0.0) -> tuple[float, float]:
-        return ground.gain(hands, Smear(float(angle(k / FPS)) + turned, (1 + longer) * LENGTH, turn + wider, 0.0), WOOD, LENGTH)
+        return ground.gain(hands, Smear(float(angle(k / FPS)) + turned, (1 + longer) * LENGTH, turn + wider, 0.0), blade, LENGTH)
 
     best, could = gain()
     # All of it is there; the bat is drawn between pixels and with grain.
@@ -101,9 +131,13 @@ def test_fast_toes_that_were_refused_are_read_from_their_smears(looks):
         assert off(look, verdict.place) < (0.05 if look.patch.frame in fastest else 0.1)
 
 
-def test_a_fast_toe_that_was_read_wrong_is_put_right(looks):
-    read = read_stroke(looks, verdicts(looks, {19}, {21: np.array([0.0, 0.3 * LENGTH])}), LENGTH, nobody(), {})
-    assert read[21].accepted and off(looks[21], read[21].place) < 0.06
+def test_a_fast_toe_that_was_read_a_little_wrong_is_put_right_and_one_far_off_is_refused(looks):
+    for wrong in (0.13, 0.3):
+        read = read_stroke(looks, verdicts(looks, {19}, {21: np.array([0.0, wrong * LENGTH])}), LENGTH, nobody(), {})
+        # Where two readings of one picture are farther apart than 0.15, which of them is wrong can't be told.
+        assert read[21].accepted == (wrong < 0.15)
+        # Both readings count, the wrong one for about half: it was stated to be sure.
+        assert off(looks[21], read[21].place) < 0.08 or not read[21].accepted
 
 
 def test_a_mark_stays_where_it_is(looks):

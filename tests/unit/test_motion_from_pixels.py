@@ -53,8 +53,8 @@ def test_the_peak_of_the_tip_s_speed_and_its_time(measured):
     speed = np.array(truth["tip_speed"]["still_px_s"])
     peak = float(speed.max())  # of the frames; the curve's own is at most 1 % higher at 25 fps
     found = swing.peak_tip_speed
-    # Asked: 10 % at worst; 1 to 3 % here.
-    assert found.value == pytest.approx(peak, rel=0.08)
+    # Asked: 10 % at worst; 2 to 8 % here (a smear's toe is read to 0.05 bat lengths, a step of the fastest frames is 0.6).
+    assert found.value == pytest.approx(peak, rel=0.1)
     assert abs(found.value - peak) <= 2 * found.sigma
     # Asked: one frame, and half a one of sampling. A bat that passes end-on is fastest twice, three frames apart and within 1 %: either will do.
     tops = np.array(truth["t"])[speed >= 0.97 * peak]
