@@ -1,18 +1,23 @@
 """Train Style LoRA beside the loop of diffusers' published text-to-image LoRA script, on the same model, pictures, batch and precision, in one run.
 
-    python benchmarks/train.py                              on a CPU, a narrow model of SD1.5's depth
+    python benchmarks/train.py [--batch 1]                  on a CPU, a narrow model of SD1.5's depth
     python benchmarks/train.py --full --precision bf16      on a card: SD1.5's size with random weights, 512²
 
 The script's step (examples/text_to_image/train_text_to_image_lora.py): pictures decoded and encoded by the VAE, captions by the text encoder, noise and
 times drawn, the UNet with a peft LoRA on its attentions, mean squared error, clipping, AdamW, cosine. It has neither a ControlNet nor a cache; ours runs
-three times: as it does (no cache), with its cache, and with cache and pose.
+three times: as it does (no cache), with its cache, and with cache and pose. Every picture has a caption of its own.
+
+All four take turns, --rounds times over: a machine that is busy is busy for all of them. Told are medians over all steps, of wall-clock time and of
+processor time, the median over the rounds of the ratio to the script's, and the ratio of the tenth percentiles, of the steps that were least disturbed. Peak memory on a CPU is that of a process of its own for each.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +29,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kinetics.style.modules import LATENT_SCALE, StyleModules, noise_schedule
+from kinetics.style.modules import LATENT_SCALE, StyleModules, encode_with, noise_schedule
 from kinetics.style.processes import Processes
 from kinetics.style.samples import FORMAT, VERSION, StyleDataset, StyleSample
 from kinetics.style.settings import TrainSettings
@@ -54,7 +59,7 @@ def write_pictures(folder: Path, count: int, side: int) -> StyleDataset:
         Image.fromarray(np.full((side, side), 255, np.uint8)).save(folder / "masks" / f"{k:03}.png")
         lines.append(
             StyleSample(
-                f"images/{k:03}.png", f"hints/{k:03}.png", f"masks/{k:03}.png", CAPTION, "clip", "", "", 0.0, k, 1.0, side, side, "train"
+                f"images/{k:03}.png", f"hints/{k:03}.png", f"masks/{k:03}.png", f"{CAPTION} {'a' * (k + 1)}", "clip", "", "", 0.0, k, 1.0, side, side, "train"
             ).line()
         )
     (folder / "metadata.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -117,14 +122,16 @@ class Peer:
         self.optimizer = torch.optim.AdamW(self.lora, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.lr_scheduler = get_scheduler("cosine", self.optimizer, num_warmup_steps=0, num_training_steps=settings.steps)
         change = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
-        ids = torch.tensor(tokenize(CAPTION)["l"])
-
         class Pictures(torch.utils.data.Dataset):
             def __len__(self) -> int:
                 return len(dataset)
 
             def __getitem__(self, k: int) -> dict:
-                return {"pixel_values": change(Image.open(dataset.folder / dataset.samples[k].file_name).convert("RGB")), "input_ids": ids}
+                sample = dataset.samples[k]
+                return {
+                    "pixel_values": change(Image.open(dataset.folder / sample.file_name).convert("RGB")),
+                    "input_ids": torch.tensor(tokenize(sample.text)["l"]),
+                }
 
         self.loader = torch.utils.data.DataLoader(Pictures(), batch_size=settings.batch, shuffle=True, drop_last=True)
 
@@ -166,11 +173,8 @@ class Ours:
     def __init__(
         self, name: str, networks: dict, dataset: StyleDataset, settings: TrainSettings, device: torch.device, folder: Path, *, pose: bool
     ) -> None:
-        def encode(images: torch.Tensor) -> torch.Tensor:
-            with torch.no_grad():
-                return networks["vae"].encode(images.to(device)).latent_dist.mode() * LATENT_SCALE["sd15"]
-
-        unet = networks["unet"]
+        unet, vae = networks["unet"], networks["vae"]
+        quant = {leaf: getattr(vae.quant_conv, leaf).detach() for leaf in ("weight", "bias")}
         known = frozenset(f"lora_unet_{name.replace('.', '_')}" for name, _ in unet.named_modules())
         self.name, self.dataset, self.settings, self.folder, self.device = name, dataset, settings, folder, device
         self.modules = StyleModules(
@@ -180,7 +184,7 @@ class Ours:
             networks["controlnet"] if pose else None,
             {"l": networks["text"]},
             tokenize,
-            encode,
+            encode_with(copy.deepcopy(vae.encoder), "sd15", device, quant),
             noise_schedule(),
             "random",
             "0",
@@ -203,26 +207,39 @@ class Ours:
 
 
 def measure(one, settings: TrainSettings, device: torch.device, warm: int) -> dict:
-    """Seconds per step after the first ``warm`` ones, what preparing took, and peak memory."""
-    times: list[float] = []
+    """Seconds of wall-clock and of processor time of every step after the first ``warm`` ones, what preparing took, and peak memory."""
+    times: list[tuple[float, float]] = []
 
     def progress(done: int, total: int) -> None:
         if device.type == "cuda":
             torch.cuda.synchronize()
         if done > 0:
-            times.append(time.perf_counter())
+            times.append((time.perf_counter(), time.process_time()))
 
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     started = time.perf_counter()
     one.run(progress)
     one.close()
-    steps = np.diff(times[warm - 1 :])
+    steps = np.diff(times[warm - 1 :], axis=0)
     memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {
-        "name": one.name, "s_per_step": float(np.median(steps)), "images_per_s": settings.batch / float(np.median(steps)),
-        "prepared_s": times[0] - started - float(np.median(steps)), "peak_GiB": memory / 2**30,
-    }  # fmt: skip
+    return {"name": one.name, "steps": steps, "prepared_s": times[0][0] - started - float(np.median(steps[:, 0])), "peak_GiB": memory / 2**30}
+
+
+def gather(rounds: list[list[dict]], batch: int) -> list[dict]:
+    """One record per contestant, the first of whom is the peer."""
+    found = []
+    for k, first in enumerate(rounds[0]):
+        wall, processor = np.median(np.concatenate([each[k]["steps"] for each in rounds]), axis=0)
+        quiet = [np.percentile(np.concatenate([each[which]["steps"] for each in rounds])[:, 0], 10) for which in (0, k)]
+        ratios = [np.median(each[0]["steps"], axis=0) / np.median(each[k]["steps"], axis=0) for each in rounds]
+        found.append({
+            "name": first["name"], "s_per_step": float(wall), "processor_s_per_step": float(processor), "images_per_s": batch / float(wall),
+            "ratio": float(np.median([each[0] for each in ratios])), "ratios": [float(each[0]) for each in ratios],
+            "quiet_ratio": float(quiet[0] / quiet[1]), "processor_ratio": float(np.median([each[1] for each in ratios])), "prepared_s": first["prepared_s"],
+            "peak_GiB": max(each[k]["peak_GiB"] for each in rounds),
+        })  # fmt: skip
+    return found
 
 
 def count_flops(networks: dict, settings: TrainSettings, side: int, device: torch.device, dtype: torch.dtype) -> float:
@@ -245,8 +262,10 @@ def main() -> None:
     parser.add_argument("--warm", type=int, default=5, help="first steps that don't count")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--peak", type=float, default=989e12, help="the chip's dense bf16 rate, FLOP/s (H100, H200: 989e12)")
+    parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -267,17 +286,26 @@ def main() -> None:
             lambda: Peer(networks, dataset, plain, device, dtype), lambda: ours("ours, caching off", False),
             lambda: ours("ours, caching on", False, caching=True), lambda: ours("ours, caching on, pose in the loop", True, caching=True),
         ]  # fmt: skip
-        found = [measure(make(), plain, device, options.warm) for make in makers]
+        if options.only is not None:
+            print(measure(makers[options.only](), plain, device, 1)["peak_GiB"])
+            return
+        rounds = [[measure(make(), plain, device, options.warm) for make in makers] for _ in range(options.rounds)]
+    found = gather(rounds, options.batch)
+    if device.type == "cpu":
+        for k, record in enumerate(found):
+            again = [sys.executable, __file__, *sys.argv[1:], "--steps", "3", "--only", str(k)]
+            record["peak_GiB"] = float(subprocess.run(again, capture_output=True, text=True, check=True).stdout)
     flops = count_flops(networks, plain, side, device, dtype)
     print(
-        f"{device}, {options.precision}, {side}², batch {options.batch}, {options.threads} threads, {options.steps} steps, torch {torch.__version__}"
+        f"{device}, {options.precision}, {side}², batch {options.batch}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps, "
+        f"torch {torch.__version__}"
     )
     for record in found:
-        record["ratio"] = found[0]["s_per_step"] / record["s_per_step"]
         record["flops_share"] = flops / record["s_per_step"] / options.peak
         share = f", {100 * record['flops_share']:.1f} % of the chip's rate (UNet alone counted)" if device.type == "cuda" else ""
         print(
             f"{record['name']:36s} {1 / record['s_per_step']:7.2f} steps/s  {record['images_per_s']:7.2f} images/s  {record['ratio']:5.2f} ×  "
+            f"({min(record['ratios']):.2f} to {max(record['ratios']):.2f}; of processor time {record['processor_ratio']:.2f} ×, undisturbed {record['quiet_ratio']:.2f} ×)  "
             f"peak {record['peak_GiB']:.2f} GiB  prepared in {record['prepared_s']:.1f} s{share}"
         )
     if options.json:

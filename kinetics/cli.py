@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KineticsError as error:
         print(f"kinetics {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"kinetics {options.command}: stopped; nothing half-written is left.", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"kinetics {options.command}: stopped. {' '.join(map(str, stopped.args)) or 'Nothing half-written is left.'}", file=sys.stderr)
         return 130
     return 0

@@ -14,6 +14,8 @@ from .errors import KineticsError, Progress
 from .names import short_name, tell_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .compare.shot import Shot
     from .motion.bat_track import BatTrack
     from .motion.camera import Camera
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 LONG_TABLE = 10_000_000
 
 
-def show_progress(what: str) -> Progress:
+def show_progress(what: str | Callable[[], str]) -> Progress:
     """A line on standard error that is rewritten as the work goes on; a line per tenth when nobody watches."""
     started = time.monotonic()
     last = -1.0
@@ -39,7 +41,7 @@ def show_progress(what: str) -> Progress:
             return
         last = now if tty else share
         left = (now - started) * (1 - share) / share if share > 0 else 0.0
-        text = f"{what}: {done}/{total}" + (f", {left:.0f} s left" if done < total else f", {now - started:.1f} s")
+        text = f"{what() if callable(what) else what}: {done}/{total}" + (f", {left:.0f} s left" if done < total else f", {now - started:.1f} s")
         print(f"\r\033[K{text}" if tty else text, end="" if tty and done < total else "\n", file=sys.stderr, flush=True)
 
     return progress

@@ -13,6 +13,9 @@ from pathlib import Path
 from .errors import Progress
 from .style.settings import TrainSettings
 
+#: Steps over which the loss that is told is averaged.
+RECENT = 50
+
 #: How a setting is read from the command line, by the type that it is declared with.
 TYPES = {"int": int, "float": float, "float | None": float, "str": str}
 
@@ -74,46 +77,82 @@ def run_train(options: argparse.Namespace) -> None:
         prediction=options.prediction,
         device=str(processes.device),
     )
-    with stop_between_steps(show_training(settings)) as progress:
-        result = train_style_lora(
-            modules, dataset, settings, out=options.output, progress=progress, on_event=print_event, resume=options.resume, cache=options.cache,
-            processes=processes,
-        )  # fmt: skip
+    if processes.first:
+        count = processes.count
+        print(f"training on {processes.device} in {count} process{'es' * (count > 1)}, {settings.batch * count} images a pass", file=sys.stderr)
+    telling = Telling()
+    shown = telling.progress if processes.first else (lambda done, total: None)
+    try:
+        with stop_between_steps(shown, alone=processes.count == 1) as progress:
+            result = train_style_lora(
+                modules, dataset, settings, out=options.output, progress=progress, on_event=telling.on_event, resume=options.resume, cache=options.cache,
+                processes=processes,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        if processes.first:
+            raise
+        raise SystemExit(130) from None  # the first one tells
     if processes.first:
         write_json(options.output.with_suffix(".losses.json"), {"losses": result.losses, "held_out": result.held_out})
         print(result.path)
 
 
-def show_training(settings: TrainSettings) -> Progress:
-    from .commands import show_progress
+class Telling:
+    """What a person wants to read while it runs, on standard error: steps, loss and time left, held-out losses, files."""
 
-    return show_progress(f"training, {settings.steps} steps")
+    def __init__(self) -> None:
+        from .commands import show_progress
 
+        self.recent: list[float] = []
+        self.done = -1
+        self.line = show_progress(self.words)
 
-def print_event(kind: str, values: dict) -> None:
-    """What a person wants to read while it runs, on standard error."""
-    if kind == "held_out":
-        poses = (
-            [f"{values['right']:.4f} right pose", f"{values['wrong']:.4f} wrong pose"] if "wrong" in values else [f"{values['right']:.4f}"]
-        )
-        print(f"step {values['step']}: held-out loss {', '.join(poses)}, {values['base']:.4f} without the LoRA", file=sys.stderr)
-    elif kind == "checkpoint":
-        print(f"step {values['step']}: checkpoint {values['path']}", file=sys.stderr)
-    elif kind == "note":
-        print(values["text"], file=sys.stderr)
+    def progress(self, done: int, total: int) -> None:
+        if done != self.done:
+            self.done = done
+            self.line(done, total)
+
+    def words(self) -> str:
+        return f"training, loss {sum(self.recent) / len(self.recent):.4f}" if self.recent else "training"
+
+    def on_event(self, kind: str, values: dict) -> None:
+        if kind == "step":
+            self.recent = [*self.recent, values["loss"]][-RECENT:]
+            return
+        if kind == "held_out":
+            poses = (
+                [f"{values['right']:.4f} right pose", f"{values['wrong']:.4f} wrong pose"] if "wrong" in values else [f"{values['right']:.4f}"]
+            )
+            text = f"step {values['step']}: held-out loss {', '.join(poses)}, {values['base']:.4f} without the LoRA"
+        elif kind == "pictures":
+            text = f"step {values['step']}: pictures {values['path']}"
+        elif kind == "checkpoint":
+            text = f"step {values['step']}: checkpoint {values['path']}"
+        elif kind == "note":
+            text = values["text"]
+        else:
+            return
+        print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr)
 
 
 @contextmanager
-def stop_between_steps(progress: Progress) -> Iterator[Progress]:
-    """The first Ctrl-C (or SIGTERM) ends the run after the step that it falls into, so that what was learned is saved whole; the second at once."""
+def stop_between_steps(progress: Progress, *, alone: bool) -> Iterator[Progress]:
+    """The first Ctrl-C (or SIGTERM) ends the run after the step that it falls into, so that what was learned is saved whole; the second at once.
+
+    Parameters
+    ----------
+    alone
+        Whether this is the only process. Under a launcher one Ctrl-C comes twice, from the terminal and from the launcher: there only the first counts.
+    """
     asked = False
 
     def ask(number: int, frame: object) -> None:
         nonlocal asked
-        if asked:
+        if asked and alone:
             raise KeyboardInterrupt
+        if not asked:
+            print("\nStopping after this step; what was learned is being saved.", file=sys.stderr)
         asked = True
-        print("\nStopping after this step; what was learned is being saved.", file=sys.stderr)
 
     def checked(done: int, total: int) -> None:
         progress(done, total)

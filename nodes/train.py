@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import folder_paths
 from comfy_api.v0_0_2 import io, ui
 
 from ..kinetics.errors import KineticsError
 from ..kinetics.style.settings import TrainSettings
-from .host import fingerprint_files, image_tensor, preview_image, report_progress, sentence_or_true
+from .host import fingerprint_files, image_tensor, preview_images, sentence_or_true
 from .io_types import CATEGORY, StyleDatasetSocket
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BENCH = f"{CATEGORY}/Style"
 
@@ -23,7 +27,7 @@ HIDDEN = ("title", "date")
 #: Greatest number and step of a widget, where they are not those of its type.
 WIDGETS = {
     "seed": {"max": 2**31 - 1, "control_after_generate": False}, "learning_rate": {"max": 10.0, "step": 1e-6, "round": False},
-    "text_learning_rate": {"max": 10.0, "step": 1e-6, "round": False}, "ema": {"max": 0.99999, "step": 0.0001, "round": False},
+    "picture_guidance": {"max": 30.0, "step": 0.5}, "text_learning_rate": {"max": 10.0, "step": 1e-6, "round": False}, "ema": {"max": 0.99999, "step": 0.0001, "round": False},
 }  # fmt: skip
 
 NEW, RESUME, REPLACE = "a new number", "resume it", "replace it"
@@ -84,7 +88,9 @@ class TrainStyleLora(io.ComfyNode):
                 io.String.Output(display_name="lora_name", tooltip="Its file as Load LoRA names it."),
                 io.LossMap.Output(display_name="loss_map", tooltip="The loss of every step, for Plot Loss Graph."),
                 io.Image.Output(display_name="plot", tooltip="Losses of training and of the held-out clips, with right pose, wrong pose and without the LoRA."),
+                io.Image.Output(display_name="pictures", tooltip="Held-out poses: the hint, the true frame, and what the LoRA drew over the steps, from the same noise each time."),
             ],
+            hidden=[io.Hidden.unique_id],
         )  # fmt: skip
 
     @classmethod
@@ -101,17 +107,21 @@ class TrainStyleLora(io.ComfyNode):
         from ..kinetics.style.modules import require
 
         require("diffusers", "peft", "accelerate", "transformers")
+        from .train_display import TrainingDisplay
         from .train_host import train_on_host
 
         settings, path = read_settings(values), lora_path(name, if_there)
         # The executor runs nodes in inference mode, in which nothing can be learned.
+        display = TrainingDisplay(cls.hidden.unique_id if cls.hidden else None, settings.steps)
         with torch.inference_mode(False):
             result = train_on_host(
-                model, clip, vae, control_net, dataset, settings, path, resume=if_there == RESUME, progress=report_progress()
-            )
-        picture = plot_training(result.losses, result.held_out)
-        shown = {**preview_image(picture, "training"), "text": (told(result),)}
-        return io.NodeOutput(result.tensors, path.name, {"loss": result.losses}, image_tensor(picture), ui=shown)
+                model, clip, vae, control_net, dataset, settings, path, resume=if_there == RESUME, progress=display.progress, on_event=display.on_event
+            )  # fmt: skip
+        plot = plot_training(result.losses, result.held_out)
+        drawn = [] if result.sheet is None else [result.sheet]
+        shown = {**preview_images([plot, *drawn], "training"), "text": (told(result),)}
+        sheet = drawn[0] if drawn else empty_sheet()
+        return io.NodeOutput(result.tensors, path.name, {"loss": result.losses}, image_tensor(plot), image_tensor(sheet), ui=shown)
 
 
 class ReadLoraInfo(io.ComfyNode):
@@ -178,6 +188,16 @@ def existing_lora(name: str) -> Path:
     if path is None:
         raise KineticsError(f"There is no LoRA {name!r} in ComfyUI's LoRA folders; train one, or choose another.")
     return Path(path)
+
+
+def empty_sheet() -> np.ndarray:
+    """The page that stands for pictures that weren't drawn."""
+    from ..kinetics.ink import write
+    from ..kinetics.plots.page import blank_page
+
+    page = blank_page((900, 120))
+    write(page, "No pictures were drawn: no clip is held out, or picture_poses is 0.", (450, 60), 24, anchor="centre")
+    return page
 
 
 def told(result) -> str:

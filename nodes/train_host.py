@@ -19,13 +19,13 @@ from ..kinetics.style.processes import Processes
 from ..kinetics.style.samples import StyleDataset
 from ..kinetics.style.settings import TrainSettings
 from ..kinetics.style.text_layout import read_encoders
-from ..kinetics.style.train import TrainResult, train_style_lora
+from ..kinetics.style.train import OnEvent, TrainResult, train_style_lora
 
 PREDICTIONS = {ModelType.EPS: "epsilon", ModelType.V_PREDICTION: "v_prediction"}
 
 
 def train_on_host(
-    model, clip, vae, control_net, dataset: StyleDataset, settings: TrainSettings, path: Path, *, resume: bool, progress: Progress
+    model, clip, vae, control_net, dataset: StyleDataset, settings: TrainSettings, path: Path, *, resume: bool, progress: Progress, on_event: OnEvent
 ) -> TrainResult:  # fmt: skip
     """Train on copies of the host's networks; the host's own are untouched, and out of the card's memory meanwhile.
 
@@ -36,7 +36,9 @@ def train_on_host(
     modules = host_modules(model, clip, vae, control_net)
     device = comfy.model_management.get_torch_device()
     try:
-        return train_style_lora(modules, dataset, settings, out=path, progress=progress, resume=resume, processes=Processes(0, 1, device))
+        return train_style_lora(
+            modules, dataset, settings, out=path, progress=progress, on_event=on_event, resume=resume, processes=Processes(0, 1, device)
+        )
     finally:
         del modules
         comfy.model_management.soft_empty_cache()
@@ -71,18 +73,28 @@ def host_modules(model, clip, vae, control_net) -> StyleModules:
     file = Path(source) if isinstance(source, str) and Path(source).is_file() else None
 
     def tokenize(text: str) -> dict[str, list[int]]:
-        return {letter: [number for number, *_ in chunks[0]] for letter, chunks in clip.tokenize(text).items()}
+        # Brackets in a caption are brackets, not weights as in a prompt.
+        told = clip.tokenize(text, disable_weights=True)
+        found = {letter: [number for chunk in chunks for number, *_ in chunk] for letter, chunks in told.items()}
+        if not all(isinstance(number, int) for numbers in found.values() for number in numbers):
+            raise KineticsError(f"The caption {text!r} calls up an embedding, which training can't take; say it in words.")
+        return found
 
     def encode_images(images: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
             latents = base.process_latent_in(vae.encode(images.movedim(1, -1) * 0.5 + 0.5))
         return latents.clone().float()
 
+    def decode_latents(latents: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            pictures = vae.decode(base.process_latent_out(latents))
+        return pictures.clone().float().movedim(-1, 1) * 2 - 1
+
     return StyleModules(
         family=layout.family, prediction=PREDICTIONS[base.model_type], unet=unet, controlnet=control, encoders=encoders, tokenize=tokenize,
         encode_images=encode_images, alphas_bar=1 / (1 + base.model_sampling.sigmas.detach().cpu().double().clone() ** 2),
         base_name=file.name if file else "", base_hash=hash_file(file) if file else hash_weights(weights), vae_hash="",
-        known=frozenset(known), reader="ComfyUI's LoRA loader",
+        known=frozenset(known), reader="ComfyUI's LoRA loader", decode_latents=decode_latents,
     )  # fmt: skip
 
 

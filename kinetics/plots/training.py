@@ -56,6 +56,8 @@ def plot_training(
     """
     if not losses:
         raise KineticsError("There is no loss to draw: nothing was trained.")
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure = open_page(size)
     plot = figure.add_subplot()
     steps = np.arange(1, len(losses) + 1)
@@ -73,6 +75,9 @@ def plot_training(
                 label=f"{words}: {points[-1][1]:.4g}",
             )
     plot.set_yscale("log")
+    plot.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    plot.yaxis.set_major_formatter("{x:g}")
+    plot.yaxis.set_minor_formatter(NullFormatter())
     plot.set_xlabel("step", color=TEXT, fontsize=9)
     plot.set_ylabel("loss", color=TEXT, fontsize=9)
     plot.legend(loc="upper right", fontsize=8, facecolor=PANEL, edgecolor=GRID, labelcolor=TEXT, framealpha=1.0)

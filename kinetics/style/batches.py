@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import KineticsError, Progress
 from ..files import write_beside
+from .modules import join_contexts
 
 if TYPE_CHECKING:
     import torch
@@ -225,13 +226,16 @@ class Source:
 
         if learning:
             return self.modules.encode_text(list(captions))
-        made = {} if not self.settings.caching else self._text
+        if not self.settings.caching:
+            with torch.no_grad():
+                return self.modules.encode_text(list(captions))
+        made = self._text
         for caption in captions:
             if caption not in made:
                 with torch.no_grad():
                     made[caption] = self.modules.encode_text([caption])
         pooled = None if made[captions[0]][1] is None else torch.cat([made[caption][1] for caption in captions])
-        return torch.cat([made[caption][0] for caption in captions]), pooled
+        return join_contexts([made[caption][0] for caption in captions]), pooled
 
     def batch(self, number: int, picked: Sequence[int], first: int = 0) -> Batch:
         """What pass ``number`` needs for these samples, the first of which has place ``first`` in it."""

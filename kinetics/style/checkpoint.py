@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING
 
 from ..errors import KineticsError, MissingDependency
 from .ldm_layout import OTHER_FAMILY, without_prefix
-from .modules import StyleModules, build_controlnet, build_encoders, build_unet, build_vae_encoder, known_modules, noise_schedule, require
-from .text_layout import read_encoders
+from .modules import (
+    StyleModules,
+    build_controlnet,
+    build_encoders,
+    build_unet,
+    build_vae_decoder,
+    build_vae_encoder,
+    known_modules,
+    noise_schedule,
+    require,
+)
+from .text_layout import has_decoder, read_encoders
 
 if TYPE_CHECKING:
     import torch
 
     from .modules import Tokenize
 
-#: Tokens of one caption, with start and end.
+#: Tokens that an encoder takes at a time, with start and end.
 LENGTH = 77
 
 
@@ -83,16 +93,24 @@ def find_tokenizer(folder: str | os.PathLike | None = None) -> Path:
 
 
 def load_tokenizer(folder: str | os.PathLike) -> Tokenize:
-    """CLIP's tokenizer: 77 numbers per caption; what is longer is cut, CLIP-L fills up with its end token and CLIP-G with 0."""
+    """CLIP's tokenizer: 77 numbers per caption, or for a long one chunks of 77, each with start and end, as the host makes them.
+
+    CLIP-L fills up with its end token and CLIP-G with 0.
+    """
     from transformers import CLIPTokenizer
 
     tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+    room = LENGTH - 2
 
     def tokenize(text: str) -> dict[str, list[int]]:
-        ids = tokenizer(text).input_ids
-        ids = [*ids[: LENGTH - 1], tokenizer.eos_token_id] if len(ids) > LENGTH else ids
-        rest = LENGTH - len(ids)
-        return {"l": [*ids, *[tokenizer.eos_token_id] * rest], "g": [*ids, *[0] * rest]}
+        # Prompts escape brackets, which would be weights there; the host takes the backslash off.
+        start, *words, end = tokenizer(text.replace("\\(", "(").replace("\\)", ")"), verbose=False).input_ids
+        found: dict[str, list[int]] = {"l": [], "g": []}
+        for k in range(0, max(len(words), 1), room):
+            chunk = [start, *words[k : k + room], end]
+            for letter, pad in (("l", end), ("g", 0)):
+                found[letter] += [*chunk, *[pad] * (LENGTH - len(chunk))]
+        return found
 
     return tokenize
 
@@ -134,10 +152,11 @@ def load_modules(
         control = build_controlnet(without_prefix(control_weights, "control_model.") or control_weights, Path(controlnet).name, layout)
     if prediction == "auto":
         prediction = "v_prediction" if "v_pred" in weights else "epsilon"
+    told = Path(vae or base).name
     return StyleModules(
         family=layout.family, prediction=prediction, unet=unet, controlnet=control, encoders=encoders,
-        tokenize=load_tokenizer(find_tokenizer(tokenizer)),
-        encode_images=build_vae_encoder(picture, layout.family, Path(vae or base).name, device),
+        tokenize=load_tokenizer(find_tokenizer(tokenizer)), encode_images=build_vae_encoder(picture, layout.family, told, device),
+        decode_latents=build_vae_decoder(picture, layout.family, told, device) if has_decoder(picture) else None,
         alphas_bar=noise_schedule(zero_terminal="ztsnr" in weights), base_name=base.name, base_hash=hash_file(base), vae_hash=hash_file(vae or base),
         known=known_modules(layout, encoders),
     )  # fmt: skip

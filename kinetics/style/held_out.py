@@ -5,7 +5,7 @@ Without a pose ControlNet in the loop the pose plays no part, and only the right
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -33,9 +33,9 @@ class HeldOut:
         import torch
 
         self.source, self.adapters, self.device, self.dtype = source, adapters, device, dtype
-        settings, held = source.settings, list(source.held_out)
-        count = min(settings.evaluate_samples, len(held))
-        self.samples = [held[(2 * k + 1) * len(held) // (2 * count)] for k in range(count)]
+        settings = source.settings
+        self.samples = spread_over(source.held_out, settings.evaluate_samples)
+        count = len(self.samples)
         span = settings.last_time - settings.first_time
         order = torch.randperm(count, generator=generator("held out", "times")).tolist()
         #: Spread evenly over the times that are trained, in an order that has nothing to do with the clips'.
@@ -122,6 +122,12 @@ class HeldOut:
             return self.source.hints([self.samples[place] for place in places])
         chosen = [(self.samples[self.wrong[place][0]], self.wrong[place][1]) for place in places]
         return torch.cat([self.source.hints([number]).flip(-1) if mirrored else self.source.hints([number]) for number, mirrored in chosen])
+
+
+def spread_over(numbers: Sequence[int], count: int) -> list[int]:
+    """``count`` of the numbers, or all when there are fewer, evenly spread over them."""
+    count = min(count, len(numbers))
+    return [numbers[(2 * k + 1) * len(numbers) // (2 * count)] for k in range(count)]
 
 
 def autocast(device: torch.device, dtype: torch.dtype):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import KineticsError, MissingDependency
 from .ldm_layout import OTHER_FAMILY, UnetLayout, read_layout, rename
 from .lora_file import text_key, unet_key
-from .text_layout import encoder_config, read_vae_encoder
+from .text_layout import encoder_config, read_vae
 
 if TYPE_CHECKING:
     import torch
 
     Weights = Mapping[str, torch.Tensor]
-    #: A caption → per encoder (l, g) its token numbers.
+    #: A caption → per encoder (l, g) its token numbers; a long one in chunks of the encoder's length, one behind the other.
     Tokenize = Callable[[str], dict[str, list[int]]]
     #: Pictures (B, 3, H, W) in −1…1 → latents (B, 4, H/8, W/8), scaled as the UNet takes them.
     EncodeImages = Callable[[torch.Tensor], torch.Tensor]
+    #: Such latents → pictures in −1…1.
+    DecodeLatents = Callable[[torch.Tensor], torch.Tensor]
 
 #: What latents are multiplied by.
 LATENT_SCALE = {"sd15": 0.18215, "sdxl": 0.13025}
@@ -45,6 +48,8 @@ class StyleModules:
         Names of modules that a LoRA file for this base may carry.
     reader : str
         Who reads the file, for the sentence when a name isn't among them.
+    decode_latents
+        For the pictures that are drawn during training; None where there is no decoder, and then none are drawn.
     """
 
     family: str
@@ -60,24 +65,34 @@ class StyleModules:
     vae_hash: str
     known: frozenset[str] = field(repr=False)
     reader: str = "the base model"
+    decode_latents: DecodeLatents | None = None
 
     def encode_text(self, captions: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Captions → context (B, 77, C), and for SDXL the pooled embedding (B, P).
+        """Captions → context (B, 77·n, C), and for SDXL the pooled embedding (B, P).
 
-        Differentiable, for a LoRA on the encoders.
+        A caption of more than 75 tokens is encoded in chunks that are joined, as the host does; the pooled embedding is the first chunk's.
+        Shorter captions of the same call are repeated to its length, see :func:`join_contexts`. Differentiable, for a LoRA on the encoders.
         """
         import torch
 
         tokens = [self.tokenize(caption) for caption in captions]
-        ids = {
-            letter: torch.tensor([entry[letter] for entry in tokens], device=next(encoder.parameters()).device)
+        chunks: dict[str, list[list[int]]] = {}
+        for letter, encoder in self.encoders.items():
+            length = encoder.config.max_position_embeddings
+            chunks[letter] = [entry[letter][k : k + length] for entry in tokens for k in range(0, len(entry[letter]), length)]
+        counts = [len(entry["l"]) // self.encoders["l"].config.max_position_embeddings for entry in tokens]
+        said = {
+            letter: encoder(
+                input_ids=torch.tensor(chunks[letter], device=next(encoder.parameters()).device), output_hidden_states=self.family == "sdxl"
+            )
             for letter, encoder in self.encoders.items()
         }
         if self.family == "sd15":
-            return self.encoders["l"](input_ids=ids["l"]).last_hidden_state, None
-        small = self.encoders["l"](input_ids=ids["l"], output_hidden_states=True)
-        large = self.encoders["g"](input_ids=ids["g"], output_hidden_states=True)
-        return torch.cat([small.hidden_states[-2], large.hidden_states[-2]], dim=-1), large.text_embeds
+            context, pooled = said["l"].last_hidden_state, None
+        else:
+            context = torch.cat([said["l"].hidden_states[-2], said["g"].hidden_states[-2]], dim=-1)
+            pooled = said["g"].text_embeds[[sum(counts[:k]) for k in range(len(counts))]]
+        return join_contexts([part.reshape(1, -1, part.shape[-1]) for part in context.split(counts)]), pooled
 
     def predict(
         self, noisy: torch.Tensor, times: torch.Tensor, context: torch.Tensor, pooled: torch.Tensor | None,
@@ -126,6 +141,17 @@ class StyleModules:
             if module is not None:
                 torch.nn.Module.to(module, device, dtype)  # diffusers' own would warn of a loss of precision that is asked for here
         return self
+
+
+def join_contexts(contexts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Contexts (1, n, C) of several lengths as one batch: each is repeated to the least common multiple.
+
+    Attention over keys that are all there k times is what it is over them once, so that a repeated context says the same.
+    """
+    import torch
+
+    length = math.lcm(*(context.shape[1] for context in contexts))
+    return torch.cat([context.repeat(1, length // context.shape[1], 1) for context in contexts])
 
 
 def require(*names: str) -> None:
@@ -240,33 +266,79 @@ def build_vae_encoder(weights: Weights, family: str, what: str, device: str | to
     Parameters
     ----------
     weights
-        Without prefix, see :func:`.text_layout.read_vae_encoder`.
+        Without prefix, see :func:`.text_layout.read_vae`.
     """
     import torch
     from diffusers.models.autoencoders.vae import Encoder, EncoderTiny
 
-    kind, config, renamed = read_vae_encoder(weights, what)
+    kind, config, renamed = read_vae(weights, "encoder", what)
     with torch.device("meta"):
         module = (Encoder if kind == "kl" else EncoderTiny)(**config)
-    module = fill(module, renamed, f"the VAE of {what}").to(device)
-    quant = (
-        {leaf: weights[f"quant_conv.{leaf}"].detach().float().clone().to(device) for leaf in ("weight", "bias")}
-        if "quant_conv.weight" in weights
-        else None
-    )
-
-    scale, shift = (None, 0.0) if "vae_scale" not in weights else (float(weights["vae_scale"]), float(weights.get("vae_shift", 0.0)))
+    module = fill(module, renamed, f"the VAE of {what}")
+    if kind == "kl":
+        return encode_with(module, family, device, convolution(weights, "quant_conv"))
+    module, (scale, shift) = module.to(device), own_scale(weights)
 
     def encode(images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             latents = module(images.to(device, torch.float32))
-            if kind == "tiny":  # its latents are scaled already, unless the host's own numbers stand beside them
-                return latents if scale is None else (latents / scale + shift) * LATENT_SCALE[family]
-            if quant is not None:
-                latents = torch.nn.functional.conv2d(latents, **quant)
-            return latents.chunk(2, dim=1)[0] * LATENT_SCALE[family]
+            # TAESD's latents are scaled already, unless the host's own numbers stand beside them.
+            return latents if scale is None else (latents / scale + shift) * LATENT_SCALE[family]
 
     return encode
+
+
+def encode_with(encoder: torch.nn.Module, family: str, device: str | torch.device, quant: dict[str, torch.Tensor] | None) -> EncodeImages:
+    """A function that encodes pictures with diffusers' ``Encoder``, which is moved to the device, and the convolution behind it."""
+    import torch
+
+    # Convolutions of wide pictures are a fifth faster with the channels last, on a CPU and on a card.
+    encoder = torch.nn.Module.to(encoder, device, memory_format=torch.channels_last)
+    quant = None if quant is None else {leaf: value.to(device) for leaf, value in quant.items()}
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            latents = encoder(images.to(device, torch.float32, memory_format=torch.channels_last))
+            if quant is not None:
+                latents = torch.nn.functional.conv2d(latents, **quant)
+            return latents.chunk(2, dim=1)[0].contiguous() * LATENT_SCALE[family]
+
+    return encode
+
+
+def build_vae_decoder(weights: Weights, family: str, what: str, device: str | torch.device = "cpu") -> DecodeLatents:
+    """The other way: a function that decodes latents; parameters as :func:`build_vae_encoder`."""
+    import torch
+    from diffusers.models.autoencoders.vae import Decoder, DecoderTiny
+
+    kind, config, renamed = read_vae(weights, "decoder", what)
+    with torch.device("meta"):
+        module = (Decoder if kind == "kl" else DecoderTiny)(**config)
+    module = fill(module, renamed, f"the VAE of {what}").to(device)
+    quant, (scale, shift) = convolution(weights, "post_quant_conv"), own_scale(weights)
+    quant = None if quant is None else {leaf: value.to(device) for leaf, value in quant.items()}
+
+    def decode(latents: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            latents = latents.to(device, torch.float32)
+            if kind == "tiny":
+                return module(latents if scale is None else (latents / LATENT_SCALE[family] - shift) * scale)
+            latents = latents / LATENT_SCALE[family]
+            return module(latents if quant is None else torch.nn.functional.conv2d(latents, **quant))
+
+    return decode
+
+
+def convolution(weights: Weights, name: str) -> dict[str, torch.Tensor] | None:
+    """Weight and bias of a convolution that a VAE may have."""
+    if f"{name}.weight" not in weights:
+        return None
+    return {leaf: weights[f"{name}.{leaf}"].detach().float().clone() for leaf in ("weight", "bias")}
+
+
+def own_scale(weights: Weights) -> tuple[float | None, float]:
+    """Scale and shift that the host keeps beside TAESD's weights; None where they aren't there."""
+    return (None, 0.0) if "vae_scale" not in weights else (float(weights["vae_scale"]), float(weights.get("vae_shift", 0.0)))
 
 
 def noise_schedule(*, zero_terminal: bool = False) -> torch.Tensor:

@@ -47,6 +47,16 @@ class Processes:
             offset += weight.numel()
         return flat[0]
 
+    def any(self, here: bool) -> bool:
+        """Whether it is so in one process or more."""
+        import torch
+
+        if self.count == 1:
+            return here
+        flag = torch.tensor([float(here)], device=self.device)
+        torch.distributed.all_reduce(flag)
+        return flag.item() > 0
+
     def wait(self) -> None:
         """Until all are here."""
         import torch

@@ -26,9 +26,10 @@ SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 #: A resumed run may be told these anew; every other setting decides what the next step does.
-FREE_ON_RESUME = frozenset(
-    {"steps", "evaluate_every", "save_every", "keep_checkpoints", "caching", "gradient_checkpointing", "title", "date"}
-)
+FREE_ON_RESUME = frozenset({
+    "steps", "evaluate_every", "save_every", "keep_checkpoints", "caching", "gradient_checkpointing", "picture_poses", "picture_steps", "picture_guidance",
+    "title", "date",
+})  # fmt: skip
 
 
 def told(default: Any, text: str, choices: Iterable[str] = ()) -> Any:
@@ -78,6 +79,9 @@ class TrainSettings:
     evaluate_samples: int = told(16, "held-out samples used for them, spread over the split")
     save_every: int = told(250, "steps between checkpoints; 0: only at the end")
     keep_checkpoints: bool = told(True, "keep a LoRA file of every checkpoint")
+    picture_poses: int = told(1, "held-out poses that are drawn with every held-out loss, to look at; 0: none")
+    picture_steps: int = told(20, "of the solver that draws them")
+    picture_guidance: float = told(5.0, "of the caption when they are drawn (classifier-free guidance); 1: off")
     title: str = told("", "of the LoRA (default: the file's name)")
     date: str = told("", "ISO 8601 (default: the dataset's, so that the same run writes the same bytes)")
 
@@ -86,9 +90,12 @@ class TrainSettings:
             if not right:
                 raise KineticsError(f"Training settings: {what}.")
 
-        for name in ("steps", "batch", "accumulation", "rank", "evaluate_samples"):
+        for name in ("steps", "batch", "accumulation", "rank", "evaluate_samples", "picture_steps"):
             check(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; give at least 1")
-        for name in ("warmup", "max_norm", "noise_offset", "min_snr", "weight_decay", "evaluate_every", "save_every", "control_strength"):
+        for name in (
+            "warmup", "max_norm", "noise_offset", "min_snr", "weight_decay", "evaluate_every", "save_every", "control_strength", "picture_poses",
+            "picture_guidance",
+        ):  # fmt: skip
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; give 0 or more")
         for name in ("hint_dropout", "caption_dropout", "background"):
             check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; give a part from 0 to 1")
@@ -96,6 +103,10 @@ class TrainSettings:
         check(self.alpha > 0, f"alpha is {self.alpha}; give a number above 0")
         rates = (self.learning_rate, self.learning_rate if self.text_learning_rate is None else self.text_learning_rate)
         check(all(math.isfinite(rate) and rate > 0 for rate in rates), "the learning rate has to be above 0")
+        check(
+            self.optimiser != "prodigy" or len(set(rates)) == 1 or not self.train_text,
+            "prodigy finds one rate for all; leave the text encoder's learning rate out",
+        )
         check(0 <= self.first_time < self.last_time <= 1000, f"times from {self.first_time} to {self.last_time} are not inside 0-1000")
         for entry in fields(self):
             value, choices = getattr(self, entry.name), entry.metadata["choices"]
@@ -111,6 +122,10 @@ class TrainSettings:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+    def deciding(self) -> dict:
+        """Those that decide what is learned; the others have no say in the LoRA, so that it is the same file with and without pictures."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name == "steps" or entry.name not in FREE_ON_RESUME}
 
     def differs_from(self, other: dict) -> list[str]:
         """Settings that decide the next step and are not as in ``other``."""

@@ -80,8 +80,13 @@ def encoder_config(encoder: Weights, letter: str) -> dict:
     }  # fmt: skip
 
 
-def read_vae_encoder(weights: Weights, what: str) -> tuple[str, dict, dict[str, torch.Tensor]]:
-    """The VAE's encoder: its kind (kl or tiny), configuration and weights under diffusers' names.
+def has_decoder(weights: Weights) -> bool:
+    """Whether a VAE's weights, without prefix, hold the half that makes pictures of latents."""
+    return "decoder.conv_in.weight" in weights or any(key.startswith("taesd_decoder.") for key in weights)
+
+
+def read_vae(weights: Weights, half: str, what: str) -> tuple[str, dict, dict[str, torch.Tensor]]:
+    """A half of the VAE, ``encoder`` or ``decoder``: its kind (kl or tiny), configuration and weights under diffusers' names.
 
     Parameters
     ----------
@@ -93,32 +98,52 @@ def read_vae_encoder(weights: Weights, what: str) -> tuple[str, dict, dict[str, 
     KineticsError
         When there is none.
     """
-    tiny = without_prefix(weights, "taesd_encoder.")
+    tiny = without_prefix(weights, f"taesd_{half}.")
     if tiny:
-        config = {"in_channels": 3, "out_channels": tiny[max(tiny, key=lambda key: int(key.split(".")[0]))].shape[0]}
-        width = tiny["0.weight"].shape[0]
-        return (
-            "tiny",
-            config | {"num_blocks": (1, 3, 3, 3), "block_out_channels": (width,) * 4, "act_fn": "relu"},
-            {f"layers.{k}": v for k, v in tiny.items()},
-        )
-    if "encoder.conv_in.weight" not in weights:
+        return ("tiny", *read_tiny(tiny, half))
+    if f"{half}.conv_in.weight" not in weights:
         raise KineticsError(f"{what} holds no VAE; choose a whole checkpoint, or give the VAE's own file.")
+    part = without_prefix(weights, f"{half}.")
+    # LDM counts the levels of the decoder from the picture, diffusers from the latents.
+    levels = 1 + max(int(key.split(".")[1]) for key in part if key.startswith(("down.", "up.")))
     renamed = {}
-    for key, value in without_prefix(weights, "encoder.").items():
+    for key, value in part.items():
         name = key.replace("nin_shortcut", "conv_shortcut").replace("norm_out", "conv_norm_out")
         name = re.sub(r"^down\.(\d+)\.block\.(\d+)", r"down_blocks.\1.resnets.\2", name)
         name = re.sub(r"^down\.(\d+)\.downsample", r"down_blocks.\1.downsamplers.0", name)
+        name = re.sub(r"^up\.(\d+)\.block\.(\d+)", lambda m: f"up_blocks.{levels - 1 - int(m[1])}.resnets.{m[2]}", name)
+        name = re.sub(r"^up\.(\d+)\.upsample", lambda m: f"up_blocks.{levels - 1 - int(m[1])}.upsamplers.0", name)
         name = re.sub(r"^mid\.block_(\d)", lambda m: f"mid_block.resnets.{int(m[1]) - 1}", name)
         if name.startswith("mid.attn_1."):
             module, _, leaf = name.removeprefix("mid.attn_1.").rpartition(".")
             module = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}[module]
             name, value = f"mid_block.attentions.0.{module}.{leaf}", value[..., 0, 0] if value.ndim == 4 else value
         renamed[name] = value
-    levels = 1 + max(int(key.split(".")[1]) for key in renamed if key.startswith("down_blocks."))
-    config = {
-        "in_channels": 3, "out_channels": renamed["conv_out.weight"].shape[0] // 2, "down_block_types": ("DownEncoderBlock2D",) * levels,
-        "block_out_channels": tuple(renamed[f"down_blocks.{k}.resnets.0.conv1.weight"].shape[0] for k in range(levels)),
-        "layers_per_block": 1 + max(int(key.split(".")[3]) for key in renamed if key.startswith("down_blocks.0.resnets.")), "double_z": True,
-    }  # fmt: skip
+    side = "down" if half == "encoder" else "up"
+    widths = [renamed[f"{side}_blocks.{k}.resnets.0.conv1.weight"].shape[0] for k in range(levels)]
+    resnets = 1 + max(int(key.split(".")[3]) for key in renamed if key.startswith(f"{side}_blocks.0.resnets."))
+    if half == "encoder":
+        config = {
+            "in_channels": 3, "out_channels": renamed["conv_out.weight"].shape[0] // 2, "down_block_types": ("DownEncoderBlock2D",) * levels,
+            "block_out_channels": tuple(widths), "layers_per_block": resnets, "double_z": True,
+        }  # fmt: skip
+    else:
+        # diffusers' decoder has a resnet more per level than it is told.
+        config = {
+            "in_channels": renamed["conv_in.weight"].shape[1], "out_channels": 3, "up_block_types": ("UpDecoderBlock2D",) * levels,
+            "block_out_channels": tuple(reversed(widths)), "layers_per_block": resnets - 1,
+        }  # fmt: skip
     return "kl", config, renamed
+
+
+def read_tiny(tiny: Weights, half: str) -> tuple[dict, dict[str, torch.Tensor]]:
+    """TAESD's configuration and weights under diffusers' names."""
+    places = sorted({int(key.split(".")[0]) for key in tiny})
+    first, last = tiny[f"{places[0]}.weight"], tiny[f"{places[-1]}.weight"]
+    config = {"in_channels": first.shape[1], "out_channels": last.shape[0], "block_out_channels": (first.shape[0],) * 4, "act_fn": "relu"}
+    if half == "encoder":
+        config |= {"num_blocks": (1, 3, 3, 3)}
+    else:
+        config |= {"num_blocks": (3, 3, 3, 1), "upsampling_scaling_factor": 2, "upsample_fn": "nearest"}
+    # The clamp that the decoder begins with is no layer in diffusers.
+    return config, {f"layers.{int(place) - places[0]}.{leaf}": value for place, _, leaf in (key.partition(".") for key in tiny) for value in (tiny[f"{place}.{leaf}"],)}

@@ -16,12 +16,15 @@ from .batches import Ahead, Batch, Order, Source
 from .held_out import HeldOut, autocast
 from .lora_file import describe_lora, write_lora
 from .losses import add_noise, sample_losses, snr_weights, target_of
+from .memory import cure, is_out_of_memory
 from .modules import require
 from .optimiser import make_optimiser
+from .pictures import Pictures
 from .processes import Processes, join_processes
 from .state import TrainState, check_resumable, load_state, save_state, state_path
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from .modules import StyleModules
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from .settings import TrainSettings
 
 #: ``on_event(kind, values)``: ``caching`` (done, total), ``step`` (step, loss, rate), ``held_out`` (step, right, wrong, base),
-#: ``checkpoint`` (step, path), ``note`` (text).
+#: ``pictures`` (step, sheet, path), ``checkpoint`` (step, path), ``note`` (text).
 OnEvent = Callable[[str, dict], None]
 
 
@@ -39,16 +42,16 @@ class TrainResult:
 
     Attributes
     ----------
-    path : Path
-        The LoRA file.
-    tensors : dict
-        What is in it.
+    path, tensors
+        The LoRA file, and what is in it.
     step : int
         Steps that it was trained for.
     losses : list of float
         Of every step.
     held_out : list of dict
         ``step``, ``right``, ``wrong`` (with a ControlNet) and ``base``.
+    sheet : (H, W, 3) uint8 or None
+        Held-out poses as the LoRA drew them over the steps; None when none was drawn.
     """
 
     path: Path
@@ -56,6 +59,11 @@ class TrainResult:
     step: int
     losses: list[float]
     held_out: list[dict]
+    sheet: np.ndarray | None = field(default=None, repr=False)
+
+
+#: fp16: below this factor of the loss a gradient that is still not finite is no matter of its range.
+SMALLEST_SCALE = 1.0
 
 
 class NotFinite(KineticsError):
@@ -73,10 +81,11 @@ def train_style_lora(
     modules
         The base model; it is given back as it was, on the device and in the precision that training used.
     out
-        The LoRA file, ``NAME.safetensors``. Beside it: ``NAME.resume.pt``, the checkpoint to go on from, and with ``keep_checkpoints``
-        a ``NAME-000250.safetensors`` for every checkpoint.
+        The LoRA file, ``NAME.safetensors``. Beside it: ``NAME.resume.pt``, the checkpoint to go on from; with ``keep_checkpoints``
+        a ``NAME-000250.safetensors`` for every checkpoint; and the pictures that were drawn, see :class:`.pictures.Album`.
     progress
-        Called after every step; may raise to cancel: what was learned is then saved, as LoRA and as checkpoint, before it goes on up.
+        Called after every step, in every process; may raise to cancel: all stop, and what was learned is saved, as LoRA and as checkpoint, before
+        it goes on up (a KeyboardInterrupt says so).
     resume
         Go on from the checkpoint beside ``out``, as if the run had never stopped.
     cache
@@ -149,6 +158,8 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
         self.ahead = Ahead(self._load)
         self.step, self.losses, self.held_out = 0, [], []
+        self.pictures: Pictures | None = None
+        self.sheet: np.ndarray | None = None
         #: While the weights are half changed they are not worth saving.
         self.updating = False
 
@@ -169,30 +180,41 @@ class Run:
                 self.step = step + 1
                 self.losses.append(loss)
                 self.tell("step", {"step": self.step, "loss": loss, "rate": self.optimiser.param_groups[0]["lr"]})
-                self._evaluate(evaluation)
+                self._evaluate(evaluation, progress)
                 if self.settings.save_every and self.step % self.settings.save_every == 0 and self.step < self.settings.steps:
                     self._checkpoint()
-                if self.processes.first:
-                    progress(self.step, self.settings.steps)
+                self._report(progress)
         except NotFinite as error:
             raise KineticsError(f"{error} {self._rescue()} Lower the learning rate, or use bf16 in place of fp16.") from None
         except Exception as error:
             if not is_out_of_memory(error):
                 self._rescue()
                 raise
-            raise KineticsError(f"The memory is not enough: {self._cure()}. {self._rescue()}") from error
+            raise KineticsError(f"The memory is not enough: {cure(self.settings)}. {self._rescue()}") from error
+        except KeyboardInterrupt as stopped:
+            raise KeyboardInterrupt(self._rescue()) from stopped
         except BaseException:
             self._rescue()
             raise
         self._save()
-        return TrainResult(self.out, self.adapters.tensors(), self.step, self.losses, self.held_out)
+        return TrainResult(self.out, self.adapters.tensors(), self.step, self.losses, self.held_out, self.sheet)
+
+    def _report(self, progress: Progress) -> None:
+        """Tell the progress; when it raises in one process all stop, so that none waits for another in vain."""
+        stopped = None
+        try:
+            progress(self.step, self.settings.steps)
+        except BaseException as error:
+            stopped = error
+        if self.processes.any(stopped is not None):
+            raise stopped or KeyboardInterrupt
 
     def _prepare(self, progress: Progress) -> HeldOut | None:
         """Make what is cached; the evaluation, when there is something to evaluate on."""
 
         def made(done: int, total: int) -> None:
             self.tell("caching", {"done": done, "total": total})
-            if self.processes.first:
+            if self.processes.count == 1:
                 progress(self.step, self.settings.steps)
 
         self.source.prepare(made)
@@ -201,13 +223,25 @@ class Run:
                 encoder.to("cpu")
         if not self.settings.evaluate_every:
             return None
-        if not len(self.source.held_out):
+        if not self.source.held_out:
             self.tell("note", {"text": "The dataset holds no clip out, so no held-out loss is measured; give at least two clips."})
             return None
         evaluation = HeldOut(self.source, self.adapters, self.device, self.dtype)
+        if self.processes.first and self.settings.picture_poses:
+            self._open_album()
         if self.step == 0:
-            self._evaluate(evaluation)
+            self._evaluate(evaluation, progress)
+        elif self._due() and self.pictures is not None and not self.pictures.album.has(self.step):
+            self._draw(progress)  # stopped while they were drawn
         return evaluation
+
+    def _open_album(self) -> None:
+        """Make ready for the pictures, when they can be drawn."""
+        if self.modules.decode_latents is None:
+            self.tell("note", {"text": "The VAE has no decoder, so no pictures are drawn."})
+            return
+        self.pictures = Pictures(self.source, self.adapters, self.dataset, self.out, self.device, self.dtype)
+        self.pictures.album.begin(self.step or -1)
 
     def _load(self, number: int) -> Batch:
         first = self.processes.rank * self.settings.batch
@@ -239,8 +273,9 @@ class Run:
         self.scaler.unscale_(self.optimiser)
         norm = torch.nn.utils.clip_grad_norm_(weights, settings.max_norm or math.inf)
         value = total.item()
-        # With fp16 a gradient too large for it is expected now and then: the scaler passes over that step.
-        if not math.isfinite(value) or not (self.scaler.is_enabled() or math.isfinite(norm.item())):
+        # With fp16 a gradient too large for it is expected now and then: the scaler passes over that step and multiplies the loss by half as much.
+        shrunk = self.scaler.is_enabled() and self.scaler.get_scale() < SMALLEST_SCALE
+        if not math.isfinite(value) or not (math.isfinite(norm.item()) or (self.scaler.is_enabled() and not shrunk)):
             raise NotFinite(self._where(step, "loss" if not math.isfinite(value) else "gradient", seen))
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * settings.rate_factor(step)
@@ -279,24 +314,36 @@ class Run:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return f"The {what} is not a number at step {step + 1} ({', '.join(names[:3])}{more})."
 
-    def _evaluate(self, evaluation: HeldOut | None) -> None:
-        if evaluation is None or (self.step % self.settings.evaluate_every and self.step != self.settings.steps):
+    def _due(self) -> bool:
+        return self.step % self.settings.evaluate_every == 0 or self.step == self.settings.steps
+
+    def _evaluate(self, evaluation: HeldOut | None, progress: Progress) -> None:
+        if evaluation is None or not self._due():
             return
         if self.processes.first:
             self.held_out.append({"step": self.step, **evaluation.measure()})
             self.tell("held_out", self.held_out[-1])
+            self._draw(progress)
         self.processes.wait()
 
-    def _cure(self) -> str:
-        """The first setting that would help."""
-        settings = self.settings
-        if not settings.gradient_checkpointing:
-            return "turn gradient checkpointing on"
-        if settings.precision == "fp32":
-            return "use precision bf16"
-        if settings.batch > 1:
-            return f"lower the batch from {settings.batch}, and raise the accumulation to keep what a step sees"
-        return "build the dataset at a smaller resolution"
+    def _draw(self, progress: Progress) -> None:
+        """Draw the held-out poses as the LoRA stands, and the page of all pictures so far."""
+
+        def between() -> None:
+            if self.processes.count == 1:
+                progress(self.step, self.settings.steps)
+
+        if self.pictures is None:
+            return
+        try:
+            self.sheet = self.pictures.draw_all(self.step, between)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.pictures = None
+            self.tell("note", {"text": "The memory is not enough to draw pictures (picture_poses); training goes on without them."})
+            return
+        self.tell("pictures", {"step": self.step, "sheet": self.sheet, "path": str(self.pictures.album.sheet_path)})
 
     def _rescue(self) -> str:
         """Save what was learned before the run ends early, and say where."""
@@ -344,20 +391,11 @@ class Run:
     def _save_lora(self, path: Path) -> None:
         settings, modules = self.settings, self.modules
         train = self.dataset.split("train")
-        info = self.dataset.info
+        info, unseen = self.dataset.info, {sample.clip for sample in self.dataset.samples} - {sample.clip for sample in train}
         metadata = describe_lora(
             family=modules.family, prediction=modules.prediction, rank=settings.rank, alpha=settings.alpha, title=settings.title or self.out.stem,
             trigger=self.dataset.trigger, date=settings.date or info.get("created", ""), base_name=modules.base_name, base_hash=modules.base_hash,
             captions=[sample.text for sample in train], resolution=Counter((sample.width, sample.height) for sample in train).most_common(1)[0][0],
-            motion=info.get("motion"), settings=settings.to_dict(), step=self.step,
+            motion={name: found for name, found in info.get("motion", {}).items() if name not in unseen}, settings=settings.deciding(), step=self.step,
         )  # fmt: skip
         write_lora(path, self.adapters.tensors(), metadata, known=modules.known, where=modules.reader)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory, on a card or on the host."""
-    import torch
-
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error).lower()
-    )

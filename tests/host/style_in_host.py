@@ -23,6 +23,7 @@ import comfy.options  # noqa: E402
 comfy.options.enable_args_parsing()
 
 import comfy.clip_model  # noqa: E402
+import comfy.conds  # noqa: E402
 import comfy.lora  # noqa: E402
 import comfy.model_base  # noqa: E402
 import comfy.model_patcher  # noqa: E402
@@ -45,6 +46,7 @@ from kinetics.style.modules import (  # noqa: E402
     build_controlnet,
     build_encoders,
     build_unet,
+    build_vae_decoder,
     build_vae_encoder,
     known_modules,
     noise_schedule,
@@ -161,7 +163,7 @@ def compare_family(name, widths, depths, context, pooled) -> None:
     encoders = build_encoders(read_encoders(clip.cond_stage_model.state_dict()), layout.family, "the host's CLIP")
 
     def tokenize(text):
-        return {letter: [number for number, _ in found[0]] for letter, found in clip.tokenize(text).items()}
+        return {letter: [number for chunk in chunks for number, _ in chunk] for letter, chunks in clip.tokenize(text, disable_weights=True).items()}
 
     modules = StyleModules(
         layout.family, "epsilon", unet, build_controlnet(control.state_dict(), "the host's ControlNet", layout), encoders, tokenize, lambda images: images,
@@ -174,11 +176,13 @@ def compare_family(name, widths, depths, context, pooled) -> None:
         torch.tensor([41, 741]),
         torch.rand(2, 3, 8 * size, 8 * size, generator=chance),
     )
-    captions = ["a cricket batter, cover drive", "ckbatter"]
+    captions = ["a cricket batter, cover drive", "ckbatter, " + ", ".join(f"word{number} of a long caption" for number in range(30))]
 
     def said_by_host(patched, own_clip):
         rows = [own_clip.encode_from_tokens(own_clip.tokenize(caption), return_pooled=True) for caption in captions]
-        text, pool = torch.cat([row[0] for row in rows]).clone(), torch.cat([row[1] for row in rows]).clone() if sdxl else None
+        # As the host joins prompts of several lengths into one batch.
+        text = comfy.conds.CONDCrossAttn(rows[0][0]).concat([comfy.conds.CONDCrossAttn(row[0]) for row in rows[1:]]).clone()
+        pool = torch.cat([row[1] for row in rows]).clone() if sdxl else None
         return text, pool, host_predict(patched, control, noisy, times, text, pool, hints)
 
     def said_by_us():
@@ -195,8 +199,9 @@ def compare_family(name, widths, depths, context, pooled) -> None:
     }
     record["alphas"] = gap(noise_schedule(), 1 / (1 + patcher.model.model_sampling.sigmas.double() ** 2))
     own_tokens = load_tokenizer(HOST / "comfy" / "sd1_tokenizer")
-    told = [*captions, "", "Ck_Batter, réverse-sweep: 3/4 front foot 你好 " * 9]
-    record["tokens"] = all(own_tokens(text)[letter][:76] == numbers[:76] for text in told for letter, numbers in tokenize(text).items())
+    told = [*captions, "", "(left-handed:1.2) \\(captain\\) [pad]", "Ck_Batter, réverse-sweep: 3/4 front foot 你好 " * 9, "bat " * 75, "bat " * 76]
+    record["tokens"] = all(own_tokens(text)[letter] == numbers for text in told for letter, numbers in tokenize(text).items())
+    record["length"] = list(theirs[0].shape[:2])
     map_unet, map_text = comfy.lora.model_lora_keys_unet(patcher.model, {}), comfy.lora.model_lora_keys_clip(clip.cond_stage_model, {})
     record["files"] = []
     for rank, alpha in ((4, 8.0), (8, 2.0)):
@@ -274,7 +279,7 @@ def compare_full_size() -> None:
 
 
 def compare_vae() -> None:
-    """Both kinds of VAE encode as the host's do."""
+    """Both kinds of VAE encode and decode as the host's do; TAESD with the host's own scale and shift beside it too."""
     from comfy.ldm.models.autoencoder import AutoencoderKL
     from comfy.taesd.taesd import TAESD
 
@@ -298,11 +303,13 @@ def compare_vae() -> None:
                 value.copy_(torch.randn(value.shape) / value[0].numel() ** 0.5)
             elif value.ndim == 1:
                 value.fill_(1.0 if name.endswith("weight") else 0.0)
+    latents = torch.randn(1, 4, 6, 5, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
-        theirs = large.encode(images) * 0.18215
-        FOUND["kl"] = gap(build_vae_encoder(large.state_dict(), "sd15", "the host's VAE")(images), theirs)
-        theirs = tiny.encode(images) * 0.18215
-        FOUND["tiny"] = gap(build_vae_encoder(tiny.state_dict(), "sd15", "the host's TAESD")(images), theirs)
+        for name, vae in (("kl", large), ("tiny", tiny)):
+            ours = build_vae_encoder(vae.state_dict(), "sd15", "the host's VAE")(images)
+            FOUND[name] = gap(ours, vae.encode(images) * 0.18215)
+            ours = build_vae_decoder(vae.state_dict(), "sd15", "the host's VAE")(latents)
+            FOUND[f"{name} decoded"] = gap(ours, vae.decode(latents / 0.18215))
 
 
 def train_through_node() -> None:
@@ -321,6 +328,7 @@ def train_through_node() -> None:
     told.loader.exec_module(pack)
     from ck_pack.kinetics.style.samples import StyleDataset as PackDataset
     from ck_pack.nodes.train import NEW, RESUME, ReadLoraInfo, TrainStyleLora, fields
+    from ck_pack.nodes.train_display import TrainingDisplay
 
     dataset = PackDataset.load(write_world(FOLDER / "world", clips=2, per_clip=2).folder)
     defaults = {entry.name: entry.default for entry in fields(TrainSettings) if entry.name not in ("title", "date")}
@@ -333,6 +341,7 @@ def train_through_node() -> None:
         "save_every": 0,
         "learning_rate": 1e-3,
         "warmup": 0,
+        "picture_steps": 2,
     }
     schema = TrainStyleLora.define_schema()
     record = {
@@ -340,6 +349,11 @@ def train_through_node() -> None:
         "valid": TrainStyleLora.validate_inputs(name="style", **values),
     }
     record["invalid"] = TrainStyleLora.validate_inputs(name="style", **{**values, "rank": 0})
+    display = TrainingDisplay(None, 100)
+    display.on_event("held_out", {"step": 0, "right": 0.1, "wrong": 0.2, "base": 0.3})
+    for step in (1, 2):
+        display.on_event("step", {"step": step, "loss": 0.25 * step, "rate": 1.0})
+    record["words"] = display.step_words(3)
     with torch.inference_mode():
         patcher = host_model(ldm_net((32, 64), (1, 0)), host_config((32, 64), (1, 0), CONTEXT, 0), False)
         clip = host_clip({"l": clip_encoder(layers=3, vocabulary=VOCABULARY, length=LENGTH)})
@@ -356,13 +370,22 @@ def train_through_node() -> None:
         def train(if_there):
             return TrainStyleLora.execute(patcher, clip, vae, dataset, "style", if_there, control_net=control, **values).args
 
-        tensors, name, losses, picture = train(NEW)
+        previews = []
+        plain = comfy.utils.ProgressBar.update_absolute
+
+        def watch(self, done, total=None, preview=None):
+            if preview is not None:
+                previews.append([done, *preview[1].size])
+            plain(self, done, total, preview)
+
+        comfy.utils.ProgressBar.update_absolute = watch
+        tensors, name, losses, picture, sheet = train(NEW)
         record |= {"name": name, "losses": len(losses["loss"]), "picture": list(picture.shape), "keys": len(tensors)}
+        record |= {"sheet": list(sheet.shape), "previews": previews}
         HEARD.messages.clear()
         comfy.sd.load_lora_for_models(patcher, clip, tensors, 1.0, 1.0)
         record["unloaded"] = [text for text in HEARD.messages if "not loaded" in text.lower()]
         seen = []
-        plain = comfy.utils.ProgressBar.update_absolute
 
         def interrupt(self, done, *rest):
             seen.append(done)
@@ -378,7 +401,9 @@ def train_through_node() -> None:
             record["cancelled"] = True
         comfy.utils.ProgressBar.update_absolute = plain
         record["after cancel"] = sorted(path.name for path in (FOLDER / "output" / "loras").iterdir())
+        record["drawn"] = sorted(path.name for path in (FOLDER / "output" / "loras" / "style_00002.pictures").iterdir())
         resumed = train(RESUME)
+        record["drawn after resuming"] = sorted(path.name for path in (FOLDER / "output" / "loras" / "style_00002.pictures").iterdir())
         record["resumed"] = resumed[1]
         record["same"] = max((resumed[0][key] - value).abs().max().item() for key, value in tensors.items())
         folder_paths.folder_names_and_paths["loras"] = ([str(FOLDER / "output" / "loras")], {".safetensors"})

@@ -54,7 +54,7 @@ def trained(server, api_form, dataset):
         if node["class_type"] == "CK_LoadStyleDataset":
             node["inputs"]["folder"] = f"output/correlated_kinetics/{dataset.name}"
         if node["class_type"] == "CK_TrainStyleLoRA":
-            node["inputs"] |= {"steps": 4, "batch": 1, "rank": 4, "evaluate_every": 2, "evaluate_samples": 2, "warmup": 0}
+            node["inputs"] |= {"steps": 4, "batch": 1, "rank": 4, "evaluate_every": 2, "evaluate_samples": 2, "warmup": 0, "picture_steps": 2}
     return server.run(prompt), prompt
 
 
@@ -64,6 +64,17 @@ def test_lora_is_learned_and_tells_its_trigger(trained, server):
     assert [path.name for path in files] == ["ck_style_00001.safetensors"]
     trigger = next(history["outputs"][key]["text"] for key, node in prompt.items() if node["class_type"] == "PreviewAny")
     assert trigger == ["ckbatter"]
+
+
+def test_pictures_of_the_lora_are_shown_and_kept(trained, server, dataset):
+    history, prompt = trained
+    shown = next(history["outputs"][key]["images"] for key, node in prompt.items() if node["class_type"] == "CK_TrainStyleLoRA")
+    assert len(shown) == 2  # the plot, and the page of pictures
+    drawn = server.folders["output"] / "loras" / "ck_style_00001.pictures"
+    assert [path.name for path in sorted(drawn.iterdir())] == [f"pose1_00000{step}.png" for step in (0, 2, 4)]
+    held_out = [line for line in map(json.loads, (dataset / "metadata.jsonl").read_text(encoding="utf-8").splitlines()) if line["split"] == "held_out"]
+    assert all(cv2.imread(str(path)).shape[:2] in {(line["height"], line["width"]) for line in held_out} for path in drawn.iterdir())
+    assert list((server.folders["output"] / "correlated_kinetics").glob("training_pictures_*.png"))
 
 
 def test_core_loads_every_key_of_the_lora(trained, server):

@@ -134,6 +134,12 @@ def encode_images(images: torch.Tensor) -> torch.Tensor:
     return torch.einsum("ck,bkhw->bchw", MIX, torch.nn.functional.avg_pool2d(images, 8)) * 1.6
 
 
+def decode_latents(latents: torch.Tensor) -> torch.Tensor:
+    """Its inverse, in squares of 8 × 8 pixels."""
+    colours = torch.einsum("kc,bchw->bkhw", torch.linalg.pinv(MIX), latents / 1.6)
+    return torch.nn.functional.interpolate(colours, scale_factor=8, mode="nearest")
+
+
 def make_modules(*, pose: bool = True, prediction: str = "epsilon", sdxl: bool = False, width: int = 32, seed: int = 0) -> StyleModules:
     """Networks of one level, for SDXL of two."""
     widths, depths = ((width,), (1,)) if not sdxl else ((32, 64), (0, 2))
@@ -147,7 +153,7 @@ def make_modules(*, pose: bool = True, prediction: str = "epsilon", sdxl: bool =
     encoders = build_encoders({"l": clip_encoder(), "g": clip_encoder(projection=32, seed=4)}, layout.family, "a tiny model")
     return StyleModules(
         family=layout.family, prediction=prediction, unet=unet, controlnet=control, encoders=encoders, tokenize=tokenize, encode_images=encode_images,
-        alphas_bar=noise_schedule(), base_name="tiny.safetensors", base_hash=f"base {seed}", vae_hash="mix", known=known_modules(layout, encoders),
+        decode_latents=decode_latents, alphas_bar=noise_schedule(), base_name="tiny.safetensors", base_hash=f"base {seed}", vae_hash="mix", known=known_modules(layout, encoders),
     )  # fmt: skip
 
 
@@ -187,7 +193,7 @@ def write_world(folder: Path, *, clips=4, per_clip=4, sizes=((64, 64),), colour=
         "trigger": "ckbatter",
         "template": "{trigger}, {shot}, {phase}",
         "settings": {},
-        "motion": {"peak_tip_speed": 27.5},
+        "motion": {f"clip{clip}": {"tempo": "quick tempo"} for clip in range(clips)},
     }
     (folder / "dataset.json").write_text(json.dumps(info), encoding="utf-8")
     return StyleDataset.load(folder)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from swing_samples import true_stroke
 
 import kinetics.style.dataset as dataset_module
 from kinetics.errors import KineticsError
@@ -20,7 +21,6 @@ from kinetics.style.samples import FORMAT, VERSION, StyleDataset
 from kinetics.style.sheet import contact_sheet
 from kinetics.synthetic import default_scene, write_sample_clips
 from kinetics.video.decode import Clip
-from tests.unit.swing_samples import true_stroke
 
 STROKES = ("off_drive", "cover_drive", "hook")
 SIZE = (480, 270)

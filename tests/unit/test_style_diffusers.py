@@ -6,24 +6,25 @@ import logging
 
 import pytest
 import torch
+from style_world import make_modules
 
 from kinetics.style.adapters import Adapters
 from kinetics.style.lora_file import write_lora
 from kinetics.style.settings import TrainSettings
-from tests.unit.style_world import make_modules
 
 
-@pytest.mark.parametrize("rank, alpha, train_text", [(4, 8.0, False), (8, 2.0, True)])
-def test_diffusers_loads_what_was_trained(tmp_path, caplog, rank, alpha, train_text):
-    from diffusers import DDPMScheduler, StableDiffusionPipeline
+@pytest.mark.parametrize(
+    "sdxl, rank, alpha, train_text", [(False, 4, 8.0, False), (False, 8, 2.0, True), (True, 4, 4.0, True), (True, 2, 7.0, False)]
+)
+def test_diffusers_loads_what_was_trained(tmp_path, caplog, sdxl, rank, alpha, train_text):
+    from diffusers import DDPMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
 
-    modules, chance = make_modules(), torch.Generator().manual_seed(0)
+    modules, chance = make_modules(sdxl=sdxl), torch.Generator().manual_seed(0)
     noisy, times = torch.randn(2, 4, 8, 8, generator=chance), torch.tensor([41, 741])
 
     def say():
         with torch.no_grad():
-            context, _ = modules.encode_text(["ckbatter cover drive", "hook"])
-            return modules.predict(noisy, times, context, None)
+            return modules.predict(noisy, times, *modules.encode_text(["ckbatter cover drive", "hook"]))
 
     before = say()
     adapters = Adapters(modules, TrainSettings(rank=rank, alpha=alpha, targets="all", train_text=train_text))
@@ -35,10 +36,17 @@ def test_diffusers_loads_what_was_trained(tmp_path, caplog, rank, alpha, train_t
     trained = say()
     adapters.remove()
     assert torch.equal(say(), before)
-    pipe = StableDiffusionPipeline(
-        vae=None, text_encoder=modules.encoders["l"], tokenizer=None, unet=modules.unet, scheduler=DDPMScheduler(clip_sample=False, steps_offset=1), safety_checker=None,
-        feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
+    scheduler = DDPMScheduler(clip_sample=False, steps_offset=1)
+    if sdxl:
+        pipe = StableDiffusionXLPipeline(
+            vae=None, text_encoder=modules.encoders["l"], text_encoder_2=modules.encoders["g"], tokenizer=None, tokenizer_2=None, unet=modules.unet,
+            scheduler=scheduler, add_watermarker=False,
+        )  # fmt: skip
+    else:
+        pipe = StableDiffusionPipeline(
+            vae=None, text_encoder=modules.encoders["l"], tokenizer=None, unet=modules.unet, scheduler=scheduler, safety_checker=None,
+            feature_extractor=None, requires_safety_checker=False,
+        )  # fmt: skip
     with caplog.at_level(logging.WARNING):
         pipe.load_lora_weights(tmp_path, weight_name="lora.safetensors")
     assert (trained - before).abs().max() > 1e-2  # the LoRA does something

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from style_world import make_modules, write_world
 
 from kinetics.style.adapters import Adapters
 from kinetics.style.batches import Source
 from kinetics.style.held_out import HeldOut
 from kinetics.style.settings import TrainSettings
 from kinetics.style.train import TrainResult, train_style_lora
-from tests.unit.style_world import make_modules, write_world
 
 #: High noise, where the pose has something to tell that the noisy picture doesn't.
 SETTINGS = TrainSettings(
     steps=120, batch=4, rank=16, alpha=16.0, targets="all", learning_rate=1e-2, warmup=5, first_time=400, hint_dropout=0.0, caption_dropout=0.0, background=1.0,
-    min_snr=0.0, evaluate_every=120, save_every=0,
+    min_snr=0.0, evaluate_every=120, save_every=0, picture_poses=0,
 )  # fmt: skip
 WARM, COLD = (250, 200, 40), (30, 90, 240)
 

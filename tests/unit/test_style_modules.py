@@ -13,6 +13,7 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from style_world import CONTEXT, clip_encoder, ldm_net, write_world
 
 from kinetics.cli import main
 from kinetics.errors import KineticsError
@@ -22,7 +23,6 @@ from kinetics.style.lora_file import read_lora_info
 from kinetics.style.losses import add_noise, sample_losses, snr_weights, target_of
 from kinetics.style.modules import build_controlnet, build_unet, noise_schedule
 from kinetics.style.state import load_state, state_path
-from tests.unit.style_world import CONTEXT, clip_encoder, ldm_net, write_world
 
 
 def shapes_only(widths, depths, context, pooled=0, resnets=2):
@@ -175,6 +175,12 @@ def files(tmp_path_factory):
             weights[f"first_stage_model.taesd_encoder.{name}.weight"] = torch.randn(out, start, 3, 3, generator=chance) / (9 * start) ** 0.5
             if k not in (2, 6, 10):
                 weights[f"first_stage_model.taesd_encoder.{name}.bias"] = torch.zeros(out)
+    for k in (1, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 15, 17, 18, 19):
+        out, start = (width, 4) if k == 1 else (3, width) if k == 19 else (width, width)
+        for name in [str(k)] if k in (1, 7, 12, 17, 19) else [f"{k}.conv.{n}" for n in (0, 2, 4)]:
+            weights[f"first_stage_model.taesd_decoder.{name}.weight"] = torch.randn(out, start, 3, 3, generator=chance) / (9 * start) ** 0.5
+            if k not in (7, 12, 17):
+                weights[f"first_stage_model.taesd_decoder.{name}.bias"] = torch.zeros(out)
     save_file(weights, folder / "base.safetensors")
     save_file({f"control_model.{key}": value for key, value in ldm_net(control=True, seed=1).items()}, folder / "pose.safetensors")
     torch.save({"state_dict": weights, "epoch": 3}, folder / "base.ckpt")
@@ -208,12 +214,18 @@ def test_command_line_trains_and_resumes(files, tmp_path, capsys):
         "0",
         "--warmup",
         "0",
+        "--picture-steps",
+        "2",
     ]
     assert main([*told, "--steps", "2"]) == 0
     heard = capsys.readouterr()
     assert heard.out.split() == [str(out)]
     assert re.search(r"step 2: held-out loss \d\.\d{4} right pose, \d\.\d{4} wrong pose, \d\.\d{4} without the LoRA", heard.err)
-    assert {path.name for path in out.parent.iterdir()} == {"lora.safetensors", "lora.resume.pt", "lora.losses.json"}
+    assert f"step 2: pictures {out.parent / 'lora.pictures.png'}" in heard.err and re.search(r"training, loss \d\.\d{4}: 2/2", heard.err)
+    assert {path.name for path in out.parent.iterdir()} == {
+        "lora.safetensors", "lora.resume.pt", "lora.losses.json", "lora.pictures", "lora.pictures.png",
+    }  # fmt: skip
+    assert sorted(path.name for path in (out.parent / "lora.pictures").iterdir()) == ["pose1_000000.png", "pose1_000002.png"]
     info = read_lora_info(out)
     assert info.ranks == (4,) and info.alphas == (2.0,) and info.metadata["ss_sd_model_name"] == "base.safetensors"
     assert main([*told, "--steps", "3", "--resume"]) == 0
@@ -234,11 +246,26 @@ def test_a_ckpt_holds_the_same_as_a_safetensors(files):
         assert first.encode_text(["cover drive"])[0].shape == (1, 77, CONTEXT)
 
 
-def test_captions_are_filled_and_cut_to_77(files):
+def test_long_captions_come_in_chunks_of_77(files):
+    """Each with its own start and end; the host's chunks are compared in tests/host."""
     tokenize = load_tokenizer(files / "clip")
-    short, long = tokenize("hook"), tokenize("cover drive " * 40)
-    assert len(short["l"]) == len(short["g"]) == len(long["l"]) == 77
-    assert short["l"][0] == 54 and short["l"][5:] == [55] * 72 and short["g"][5:] == [55] + [0] * 71 and long["l"][-1] == 55
+    short, long = tokenize("hook"), tokenize("cover drive " * 15)  # 150 letters: two chunks, filled exactly
+    assert len(short["l"]) == len(short["g"]) == 77 and len(long["l"]) == len(long["g"]) == 154
+    assert short["l"][0] == 54 and short["l"][5:] == [55] * 72 and short["g"][5:] == [55] + [0] * 71
+    assert [long["l"][k] for k in (0, 76, 77, 153)] == [54, 55, 54, 55] and long["l"].count(54) == long["l"].count(55) == 2
+    assert len(tokenize("cover drive " * 15 + "x")["l"]) == 231
+
+
+def test_a_repeated_context_says_the_same(files):
+    """A short caption beside a long one is repeated to its length: attention over the same keys twice. 1e-5 of values about 1, in float32."""
+    modules = load_modules(files / "base.safetensors", files / "pose.safetensors", tokenizer=files / "clip")
+    with torch.no_grad():
+        alone, together = modules.encode_text(["hook"])[0], modules.encode_text(["hook", "cover drive " * 15, "drive"])[0]
+        assert alone.shape == (1, 77, CONTEXT) and together.shape == (3, 154, CONTEXT)
+        assert torch.allclose(together[0, :77], alone[0], atol=1e-5) and torch.equal(together[0, :77], together[0, 77:])
+        noisy, hints = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.zeros(1, 3, 64, 64)
+        said = [modules.predict(noisy, torch.tensor([500]), context, None, hints) for context in (alone, together[:1])]
+    torch.testing.assert_close(said[1], said[0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -307,6 +334,8 @@ def test_two_processes_learn_what_one_does_with_twice_the_batch(files, root, tmp
         "3",
         "--save-every",
         "0",
+        "--picture-steps",
+        "2",
     ]
     assert main([*told, "-o", str(tmp_path / "one.safetensors"), "--batch", "2"]) == 0
     with socket.socket() as free:
@@ -347,6 +376,7 @@ def test_two_processes_learn_what_one_does_with_twice_the_batch(files, root, tmp
     for key, value in one.items():
         torch.testing.assert_close(two[key], value, rtol=0, atol=5e-5)
     losses = [json.loads((tmp_path / f"{name}.losses.json").read_text()) for name in ("one", "two")]
+    assert "training on cpu:0 in 2 processes, 2 images a pass" in ran.stderr
     assert losses[1]["losses"] == pytest.approx(losses[0]["losses"], abs=1e-6)
     assert losses[1]["held_out"][-1] == pytest.approx(losses[0]["held_out"][-1], abs=1e-5)
 
@@ -376,6 +406,8 @@ def test_ctrl_c_saves_what_was_learned(files, root, tmp_path):
         "1",
         "--save-every",
         "0",
+        "--picture-poses",
+        "0",
     ]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([sys.executable, "-m", "kinetics", *told], stderr=subprocess.PIPE, text=True, env=environment) as running:
@@ -389,3 +421,4 @@ def test_ctrl_c_saves_what_was_learned(files, root, tmp_path):
     assert running.returncode == 130, "".join(heard)
     learned = int(read_lora_info(out).metadata["ss_steps"])
     assert learned >= 3 and load_state(state_path(out)).step == learned
+    assert heard[-1].splitlines()[-1] == f"kinetics train: stopped. What was learned in {learned} steps is in {out}, and can be resumed."
