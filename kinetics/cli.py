@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from .commands import run_chain, run_compare, run_composites, run_pose, run_swing, run_synth
 from .dataset_command import add_dataset_arguments, run_dataset
 from .errors import KineticsError
+from .restore_command import add_restore_arguments, run_restore
+from .score_command import add_score_arguments, run_score
 from .train_command import add_train_arguments, run_train
 
 if TYPE_CHECKING:
@@ -171,7 +173,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_dataset_arguments(dataset)
     add_source(dataset)
 
+    add_restore_arguments(command("restore", run_restore, "Old footage made clean: fields, grain, blocks and softness, measured from the clip and taken out along the motion."))
     add_train_arguments(command("train", run_train, "Train a LoRA of a batter's style, with the pose ControlNet in the loop; also under accelerate launch -m."))
+
+    score = command("score", run_score, "Frames against the pose that drove them, beside the detector's noise floor; LoRAs on held-out clips: score.json, score.csv, score.png.")
+    add_score_arguments(score)
+    add_source(score)
     return parser
 
 

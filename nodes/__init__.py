@@ -3,6 +3,7 @@
 from .clips import LoadClips, NormaliseClip, SampleClips, SaveGIF
 from .compare import CompareShots, FindShot, KineticChain, SaveAnalysis, ShotSimilarity
 from .composite import DrawSkeleton, GridComposite
+from .generate import ApplyBattingStyle, PoseConditionedFrames, PoseHints
 from .in_step import OverlaySkeletons, PlayInStep, WarpShot
 from .motion import (
     AlignSkeletons,
@@ -17,6 +18,8 @@ from .motion import (
 )
 from .pose import CleanSkeleton, ExtractSkeleton, FindPeople, KeypointsToSkeleton, SkeletonToKeypoints
 from .pose_files import LoadSkeleton, SaveSkeleton
+from .restore import RestoreFootage, UpscaleClip
+from .score import ScoreFrames, ScoreStyle
 from .style import BuildStyleDataset, LoadStyleDataset
 from .train import ReadLoraInfo, TrainStyleLora
 
@@ -27,4 +30,7 @@ NODES = [
     CompareShots, FindShot, PlayInStep, WarpShot, OverlaySkeletons, KineticChain, ShotSimilarity, SaveAnalysis,
     DrawSkeleton, GridComposite, SaveGIF,
     BuildStyleDataset, LoadStyleDataset, TrainStyleLora, ReadLoraInfo,
+    ScoreFrames, ScoreStyle,
+    PoseHints, ApplyBattingStyle, PoseConditionedFrames,
+    RestoreFootage, UpscaleClip,
 ]  # fmt: skip

@@ -14,6 +14,7 @@ ChainSocket = io.Custom("KINETIC_CHAIN")
 ShotSimilaritySocket = io.Custom("SHOT_SIMILARITY")
 InStepSocket = io.Custom("IN_STEP")
 StyleDatasetSocket = io.Custom("STYLE_DATASET")
+HintPlanSocket = io.Custom("HINT_PLAN")
 
 #: A stroke: a measured swing knows its tip speed and impact too.
 STROKE = [PoseSequenceSocket, SwingSocket]

@@ -11,21 +11,26 @@ from frontend import open_frontend
 
 WORKFLOWS = (
     "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "kinetic_chain", "six_shots_in_step",
-    "find_shot", "build_style_dataset", "train_style_lora",
+    "find_shot", "build_style_dataset", "train_style_lora", "score_style",
+    "style_frames_sd15", "style_frames_long", "full_journey", "sdxl_pose_frames", "wan_vace_pose", "wan_scail_pose", "qwen_image_pose", "restore_and_upscale",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, sample_clips):
+def server(tmp_path_factory, sample_clips, root):
     base = tmp_path_factory.mktemp("host")
     folder = base / "input" / "correlated_kinetics" / "sample_clips"
     folder.mkdir(parents=True)
     for clip in sample_clips[:2]:
         shutil.copyfile(clip, folder / clip.name)
-    # The files that train_style_lora.json names are only listed here, never loaded: the front end marks a node whose model is missing.
-    for kind, name in (("checkpoints", "v1-5-pruned-emaonly-fp16"), ("controlnet", "control_v11p_sd15_openpose_fp16")):
-        (base / "models" / kind).mkdir(parents=True)
-        (base / "models" / kind / f"{name}.safetensors").touch()
+    # The files that workflows name are only listed here, never loaded: the front end marks a node whose model is missing.
+    named = {("checkpoints", "v1-5-pruned-emaonly-fp16.safetensors"), ("controlnet", "control_v11p_sd15_openpose_fp16.safetensors"), ("loras", "ck_style_00001.safetensors")}
+    for workflow in WORKFLOWS:
+        for node in json.loads((root / "workflows" / f"{workflow}.json").read_text(encoding="utf-8"))["nodes"]:
+            named |= {(model["directory"], model["name"]) for model in node["properties"].get("models", ())}
+    for kind, name in named:
+        (base / "models" / kind).mkdir(parents=True, exist_ok=True)
+        (base / "models" / kind / name).touch()
     with ComfyServer(base / "log.txt", **{name: base / name for name in ("input", "output", "temp", "user", "models")}) as running:
         yield running
 

@@ -1,0 +1,1 @@
+"""Grainy, interlaced, blocky or soft footage brought nearer to what the camera saw."""

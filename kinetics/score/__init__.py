@@ -1,0 +1,1 @@
+"""Generated frames scored: the pose that was asked for, the style, steadiness, and looks."""

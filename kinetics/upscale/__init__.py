@@ -1,0 +1,1 @@
+"""Clips enlarged to a file, frame by frame and tile by tile."""
