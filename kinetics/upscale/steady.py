@@ -9,6 +9,8 @@ from ..restore.flow import find_flow, pixel_grid, trust_round_trip, warp
 
 #: Part of the new detail that is taken from the frame before, where it shows the same point.
 _KEPT = 0.6
+#: Side of the square (px of the result) over which it is judged whether averaging steadies.
+_NEAR = 15
 #: The source may differ by this (grey levels) between two views of one point.
 _SAME = 4.0
 
@@ -49,17 +51,18 @@ class Steadier:
         if self._grey is not None:
             at, trust = self._motion(grey, source.shape[:2], made.shape[:2])
             before = warp(self._plain, at, cv2.INTER_LINEAR)
-            change = ((base - before) ** 2).mean(axis=2)
-            trust = trust * np.exp(-cv2.blur(change, (5, 5)) / (2 * _SAME**2))
+            moved = ((base - before) ** 2).mean(axis=2)
+            trust = trust * np.exp(-cv2.blur(moved, (5, 5)) / (2 * _SAME**2))
             sure = trust > 0.5
             raw = warp(self._made, at, cv2.INTER_LINEAR)
+            steadied = warp(self._shown, at, cv2.INTER_LINEAR)
             if self._damp:
-                detail += _KEPT * trust[..., None] * (warp(self._detail, at, cv2.INTER_LINEAR) - detail)
+                change = _KEPT * trust[..., None] * (warp(self._detail, at, cv2.INTER_LINEAR) - detail)
+                detail += _share(change, steadied - made)[..., None] * change
                 result = (base + detail + 0.5).clip(0, 255).astype(np.uint8)
             if sure.any():
-                steadied = warp(self._shown, at, cv2.INTER_LINEAR)
                 self._sums += sure.sum() * np.array(
-                    [1, change[sure].mean(), ((made - raw)[sure] ** 2).mean(), ((result - steadied)[sure] ** 2).mean()]
+                    [1, moved[sure].mean(), ((made - raw)[sure] ** 2).mean(), ((result - steadied)[sure] ** 2).mean()]
                 )
         self._grey, self._plain, self._made, self._detail = grey, base, made.astype(np.float32), detail
         self._shown = result.astype(np.float32)
@@ -79,3 +82,12 @@ class Steadier:
         factor = np.array([large[1] / small[1], large[0] / small[0]], np.float32)
         flow = cv2.resize(there, large[::-1], interpolation=cv2.INTER_LINEAR) * factor
         return pixel_grid(large) + flow, cv2.resize(trust, large[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _share(change: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(H, W), 0 to 1: how much of a change brings a picture nearest to the one before, by least squares around each pixel.
+
+    A network that takes the source's noise off has detail that changes as that noise does: averaging it would bring the noise back.
+    """
+    along, size = (cv2.blur((change * other).sum(axis=2), (_NEAR, _NEAR)) for other in (wanted, change))
+    return np.clip(along / np.maximum(size, 1e-6), 0, 1)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from kinetics.cli import main
 from kinetics.errors import KineticsError
 from kinetics.restore.condition import measure_condition
 from kinetics.restore.pipeline import RestoreSettings, restore_clip, restore_frames
@@ -183,3 +184,27 @@ def test_cancel_and_bad_input_leave_nothing(tmp_path):
         RestoreSettings("sideways")
     with pytest.raises(KineticsError, match="denoise"):
         RestoreSettings(denoise=-1)
+
+
+def test_command_line_restores_and_enlarges(tmp_path, capsys):
+    write(tmp_path / "grainy.mp4", grain(pan(4)))
+    out = tmp_path / "clean.mp4"
+    assert main(["restore", str(tmp_path / "grainy.mp4"), "-o", str(out), "--upscale", "2"]) == 0
+    info = Clip(out).info
+    assert (info.width, info.height, info.frame_count) == (2 * WIDTH, 2 * HEIGHT, 4) and capsys.readouterr().out.strip() == str(out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["gone.mp4"], "gone.mp4"),
+        (["grainy.mp4", "--denoise", "nan"], "nan"),
+        (["grainy.mp4", "--sharpen", "7"], "7"),
+        (["grainy.mp4", "--upscale", "1000"], "choose a smaller size"),
+    ],
+)
+def test_command_line_says_what_is_wrong(tmp_path, capsys, arguments, says):
+    write(tmp_path / "grainy.mp4", pan(2))
+    assert main(["restore", str(tmp_path / arguments[0]), "-o", str(tmp_path / "out.mp4"), *arguments[1:]]) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("kinetics restore: ") and says in told and not (tmp_path / "out.mp4").exists()

@@ -114,6 +114,20 @@ def test_flicker_is_told_and_lowered(still, tmp_path):
     assert upscale_clip(still, tmp_path / "raw.mp4", (128, 96), inventive, steady=False).flicker[2] == pytest.approx(raw, rel=0.05)
 
 
+def test_a_network_that_takes_noise_off_is_not_made_to_flicker(tmp_path):
+    """What such a network adds to the plain picture is the noise with its sign turned: averaged over frames it would leave noise behind."""
+    y, x = np.mgrid[0:48, 0:64]
+    clean = np.stack([120 + 60 * np.sin(x / 5) * np.cos(y / 7)] * 3, axis=2)
+    chance = np.random.default_rng(1)
+    with VideoWriter(tmp_path / "noisy.mp4", 64, 48, 25, crf=0) as writer:
+        for _ in range(8):
+            writer.write((clean + chance.normal(scale=2.5, size=clean.shape)).clip(0, 255).astype(np.uint8))
+    wanted = resize(clean.astype(np.uint8), (128, 96)).astype(np.float32)
+    source, raw, shown = upscale_clip(Clip(tmp_path / "noisy.mp4"), tmp_path / "out.mp4", (128, 96), lambda image: wanted).flicker
+    # Flow finds motion in the noise, which leaves raw above 0; without the judgement shown would be several times that.
+    assert source > 1 and raw < 0.7 * source and shown < 1.1 * raw
+
+
 def test_lanczos_alone_and_one_frame(still, tmp_path):
     report = upscale_clip(still.trimmed(0, 0.04), tmp_path / "one.mp4", (128, 96))
     assert (report.frames, report.size) == (1, (128, 96)) and np.isnan(report.flicker).all()
