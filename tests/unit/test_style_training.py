@@ -237,13 +237,15 @@ def test_text_encoder_learns_when_asked(world, modules, tmp_path):
     assert len(ups) == 12 and sum(value.abs().max() > 0 for value in ups) >= 10  # a last layer's weights may have no say
 
 
-@pytest.mark.parametrize("sdxl", [False, True])
-def test_v_prediction_and_sdxl_train(world, sdxl, tmp_path):
-    modules = make_modules(prediction="v_prediction", sdxl=sdxl)
-    result = train_style_lora(modules, world, replace(SHORT, steps=2, save_every=0, evaluate_every=2), out=tmp_path / "lora.safetensors")
+@pytest.mark.parametrize(("sdxl", "prediction"), [(False, "v_prediction"), (True, "epsilon"), (True, "v_prediction")])
+def test_the_other_family_and_prediction_learn(world, sdxl, prediction, tmp_path):
+    settings = replace(SHORT, steps=40, batch=4, rank=16, alpha=16.0, targets="all", learning_rate=1e-2, warmup=2, save_every=0, evaluate_every=40)
+    result = train_style_lora(make_modules(prediction=prediction, sdxl=sdxl), world, settings, out=tmp_path / "lora.safetensors")
     info = read_lora_info(result.path)
-    assert info.metadata["modelspec.prediction_type"] == "v"
+    assert info.metadata["modelspec.prediction_type"] == {"epsilon": "epsilon", "v_prediction": "v"}[prediction]
     assert info.metadata["modelspec.architecture"] == ("stable-diffusion-xl-v1-base/lora" if sdxl else "stable-diffusion-v1/lora")
+    # A LoRA that learned the wrong target, or went into the wrong places, doesn't get below the loss without it at all.
+    assert result.held_out[-1]["right"] < 0.6 * result.held_out[-1]["base"], result.held_out[-1]
 
 
 def test_bf16_trains_with_weights_kept_in_float32(world, tmp_path):
