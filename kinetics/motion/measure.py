@@ -20,6 +20,7 @@ from .plausible import (
     flying_peak,
     hidden_stroke,
     impossible_tips,
+    leaping_peak,
     loose_peak,
     repeats_flag,
     skipped_stroke,
@@ -263,6 +264,7 @@ def measure_swing(
         if _mostly_read(track.source):
             peaks = tuple(widen_read(peak) for peak in peaks)
             hidden = hidden or skipped_stroke(clock, np.where(refused[:, None], np.nan, clean), peak) or loose_peak(clock, speed, peak.t) or vague_peak(peaks[0])
+            hidden = hidden or leaping_peak(speed, peaks[0])
         if hidden:
             flags.insert(0, hidden)
             peaks = (_NOTHING, _NOTHING)

@@ -42,6 +42,10 @@ SKIPPED = 0.15
 #: A peak of such tips whose σ is a larger part of it is not told.
 VAGUE = 0.3
 
+#: Nor one that is so many times what was measured anywhere: of a pulse 0.1 s wide at half its height two frames missing at 25 a second leave
+#: neighbours at 1 / 2.7 of its top, and a curve that leaps higher out of its neighbours has nothing to rest on.
+LEAP = 2.5
+
 #: Measured frames that a peak of tips read from the picture has on each side within :data:`.swing.LONGEST_GAP`.
 BESIDE = 2
 
@@ -200,6 +204,17 @@ def vague_peak(peak: Peak) -> str:
     return (
         f"No peak is told: from what was seen of the bat it would be known to {100 * peak.sigma / peak.value:.0f} % only; mark the tip in two or three frames "
         f"about {peak.t:.2f} s, or give a mask."
+    )
+
+
+def leaping_peak(speed: np.ndarray, peak: Peak) -> str:
+    """The sentence for a peak that is only drawn: more than :data:`LEAP` times the largest of the speeds (T,) measured, in its own unit; else empty."""
+    most = float(np.nanmax(speed))
+    if peak.value <= LEAP * most:
+        return ""
+    return (
+        f"No peak is told: it would lie about {peak.t:.2f} s where the bat was not seen, {peak.value / most:.1f} times as fast as wherever it was; mark the tip in "
+        "two or three frames there, or give a mask."
     )
 
 

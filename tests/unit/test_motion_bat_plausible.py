@@ -7,7 +7,18 @@ import pytest
 
 from kinetics.motion.bat_stretches import _where
 from kinetics.motion.camera import Camera
-from kinetics.motion.plausible import FLIGHT, READ, VAGUE, flying_peak, loose_peak, skipped_stroke, vague_peak, widen_read
+from kinetics.motion.plausible import (
+    FLIGHT,
+    LEAP,
+    READ,
+    VAGUE,
+    flying_peak,
+    leaping_peak,
+    loose_peak,
+    skipped_stroke,
+    vague_peak,
+    widen_read,
+)
 from kinetics.motion.scale import Scale
 from kinetics.motion.swing import Peak
 from kinetics.pose_sequence import PoseSequence
@@ -38,6 +49,12 @@ def test_a_peak_slower_than_the_bat_went_unseen_is_not_told():
     tip[[30, 31]] = np.nan
     assert "wasn't seen on its way" in skipped_stroke(clock, tip, Peak(500.0, 10.0, 1.2, 0.01))
     assert skipped_stroke(clock, tip, Peak(800.0, 10.0, 1.2, 0.01)) == ""
+
+
+def test_a_peak_far_above_all_that_was_measured_is_not_told():
+    speed = np.array([1.0, 3.0, np.nan, np.nan, 2.0])
+    assert leaping_peak(speed, Peak(3.0 * LEAP, 1.0, 1.2, 0.01)) == ""
+    assert "4.0 times as fast as wherever it was" in leaping_peak(speed, Peak(12.0, 1.0, 1.2, 0.01))
 
 
 def test_a_peak_where_a_run_of_tips_begins_is_not_told():
