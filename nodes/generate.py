@@ -100,7 +100,8 @@ class PoseHints(io.ComfyNode):
             skeleton, bat, instants=instants_of(time, bat), body=body_of(body), width=width, height=height, fit=fit, padding=padding,
             multiple=int(multiple), style=style, bat_layer=bat_layer,
         )  # fmt: skip
-        plan.check_room(get_free_memory(torch.device("cpu")) if draw_batch else 2**63)
+        if draw_batch:
+            plan.check_room(get_free_memory(torch.device("cpu")))
         hints = torch.from_numpy(plan.draw_all(0, len(plan) if draw_batch else 1, report_progress()))
         return io.NodeOutput(
             hints,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import KineticsError
-from ..motion.procrustes import _interpolate
+from ..pose.interpolate import interpolate_pose
 from ..pose_sequence import PoseSequence
 
 #: Cells of the grid on which the path is smoothed, per standard deviation of the kernel.
@@ -131,7 +131,7 @@ def warp_pose(pose: PoseSequence, time_map: TimeMap, t: np.ndarray) -> PoseSeque
         With times ``t``; linear between two frames, NaN outside the clip and where either frame lacks the joint. Step ``warp_pose``.
     """
     t = np.asarray(t, dtype=np.float64)
-    xy, conf = _interpolate(pose, time_map(t))
+    xy, conf = interpolate_pose(pose, time_map(t))
     return pose.with_step("warp_pose", xy=xy, conf=conf, t=t)
 
 

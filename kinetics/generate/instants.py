@@ -8,6 +8,7 @@ from ..errors import KineticsError
 from ..motion.measure import SwingMeasurement
 from ..motion.phases import PHASES
 from ..pose.body import find_stretches
+from ..pose.interpolate import interpolate_pose
 from ..pose_sequence import PoseSequence
 
 #: What a frame outside every phase is called.
@@ -76,19 +77,12 @@ def take_instants(pose: PoseSequence, t: np.ndarray) -> PoseSequence:
         Between two frames positions are on the straight line, and the confidence is the smaller one; missing where either is missing,
         unless the instant is a frame's own. Across a cut it is what the nearer frame shows.
     """
-    after = np.clip(np.searchsorted(pose.t, t), 1, max(len(pose) - 1, 1)) if len(pose) > 1 else np.zeros(len(t), int)
-    before = np.maximum(after - 1, 0)
-    span = np.where(after > before, pose.t[after] - pose.t[before], 1.0)
-    share = np.clip((t - pose.t[before]) / span, 0.0, 1.0)
-    share = np.where(np.abs(share - np.rint(share)) < 1e-6, np.rint(share), share)
+    nearest = np.abs(pose.t[None] - t[:, None]).argmin(axis=1)
+    beside = np.clip(nearest + np.where(t < pose.t[nearest], -1, 1), 0, len(pose) - 1)
     stretch = find_stretches(pose)
-    share = np.where(stretch[after] == stretch[before], share, np.rint(share))[:, None]
-    earlier, later = share == 0, share == 1
-    between = pose.xy[before] + share[..., None] * (pose.xy[after] - pose.xy[before])
-    xy = np.where(earlier[..., None], pose.xy[before], np.where(later[..., None], pose.xy[after], between))
-    sure = np.minimum(pose.conf[before], pose.conf[after])
-    conf = np.where(earlier, pose.conf[before], np.where(later, pose.conf[after], sure))
-    return pose.with_step("take_instants", xy=xy, conf=np.where(np.isnan(xy[..., 0]), 0.0, conf), t=t, frames=len(t))
+    frames_own = np.abs(t - pose.t[nearest]) <= 1e-6 * np.abs(pose.t[beside] - pose.t[nearest])
+    xy, conf = interpolate_pose(pose, np.where(frames_own | (stretch[beside] != stretch[nearest]), pose.t[nearest], t))
+    return pose.with_step("take_instants", xy=xy, conf=conf, t=t, frames=len(t))
 
 
 def _phases(swing: SwingMeasurement) -> tuple:

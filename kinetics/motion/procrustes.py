@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import KineticsError
+from ..pose.interpolate import interpolate_pose
 from ..pose_sequence import PoseSequence
 
 #: Pairs of frames (n, 2): column 0 of ``pose``, column 1 of ``ref``; or a function from times of ``pose`` to times of ``ref``, seconds.
@@ -338,7 +339,7 @@ def _matched(pose: PoseSequence, ref: PoseSequence, joints: Sequence[str] | None
         times = np.asarray(time_map(pose.t), dtype=np.float64)
         if times.shape != pose.t.shape:
             raise KineticsError(f"The time map gives times of shape {times.shape}; give one per frame, {pose.t.shape}.")
-        at, conf = _interpolate(ref, times)
+        at, conf = interpolate_pose(ref, times)
         return np.arange(len(pose)), at, pose.conf * conf, names
     if time_map is None:
         if len(pose) != len(ref):
@@ -356,16 +357,3 @@ def _matched(pose: PoseSequence, ref: PoseSequence, joints: Sequence[str] | None
             raise KineticsError(f"The time map points outside the frames: they are 0 to {len(pose) - 1} and 0 to {len(ref) - 1}.")
         i, j = pairs.T
     return i, ref.xy[j], pose.conf[i] * ref.conf[j], names
-
-
-def _interpolate(ref: PoseSequence, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places (n, K, 2) and confidence (n, K) at times (n,) s, linear between frames; NaN and 0 outside and beside a missing one."""
-    inside = (times >= ref.t[0]) & (times <= ref.t[-1])
-    after = np.clip(np.searchsorted(ref.t, np.where(inside, times, ref.t[0])), 0, len(ref) - 1)
-    before = np.where(ref.t[after] == times, after, np.maximum(after - 1, 0))
-    span = ref.t[after] - ref.t[before]
-    share = np.where(span > 0, (times - ref.t[before]) / np.where(span > 0, span, 1), 0.0)
-    at = (1 - share)[:, None, None] * ref.xy[before] + share[:, None, None] * ref.xy[after]
-    at[~inside] = np.nan
-    conf = np.where(np.isnan(at[..., 0]), 0.0, np.minimum(ref.conf[before], ref.conf[after]))
-    return at, conf

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import Progress
 from ..video.decode import Clip
+from ..video.flow import find_flow, pixel_grid, trust_round_trip, warp
 from ..video.picture import RgbMaker
 from .blocks import measure_blocks
 from .dct import SIDE, blocks_of
-from .flow import find_flow, pixel_grid, trust_round_trip, warp
 from .interlace import CombCounter, FieldSplitter, luma
 from .sharpen import measure_blur
 

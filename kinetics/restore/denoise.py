@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from .flow import FlowFinder, pixel_grid, trust_round_trip, warp
+from ..video.flow import FlowFinder, pixel_grid, trust_round_trip, warp
 
 #: Frames before and after that are averaged in.
 REACH = 3

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import KineticsError, Progress
+from ..video.flow import find_flow, pixel_grid, warp
 
 #: Pictures are compared at most this large (longer side, pixels), source and generated ones alike.
 WORKING_SIDE = 512
@@ -69,7 +70,7 @@ def measure_steadiness(
     """
     import cv2
 
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before, errors, hidden = None, [], []
     for number, picture in enumerate(pictures, 1):
         shape = picture.shape
@@ -78,7 +79,7 @@ def measure_steadiness(
         if before is not None:
             if shape != before[2]:
                 raise KineticsError(f"Frame {number - 1} is {shape[1]}x{shape[0]} and the one before {before[2][1]}x{before[2][0]}; give frames of one size.")
-            error, occluded = _compare(before[0], picture, flow.calc(before[1], grey, None), flow.calc(grey, before[1], None))
+            error, occluded = _compare(before[0], picture, find_flow(dis, before[1], grey), find_flow(dis, grey, before[1]))
             errors.append(error)
             hidden.append(occluded)
         before = picture, grey, shape
@@ -105,16 +106,15 @@ def _compare(first: np.ndarray, second: np.ndarray, there: np.ndarray, back: np.
     import cv2
 
     height, width = first.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    to_x, to_y = x + there[..., 0], y + there[..., 1]
-    home = cv2.remap(back, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    to = pixel_grid((height, width)) + there
+    home = warp(back, to, cv2.INTER_LINEAR)
     apart = ((there + home) ** 2).sum(axis=2)
-    inside = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
+    inside = ((to >= 0) & (to <= (width - 1, height - 1))).all(axis=2)
     steep = sum((slope**2).sum(axis=2) for slope in np.gradient(there, axis=(0, 1)))
     sure = steep <= _EDGE[0] * (there**2).sum(axis=2) + _EDGE[1]
     seen = inside & sure & (apart <= _OCCLUDED[0] * ((there**2).sum(axis=2) + (home**2).sum(axis=2)) + _OCCLUDED[1])
     share = float(seen.mean())
     if share < _LEAST_SEEN:
         return math.nan, 1 - share
-    warped = cv2.remap(second, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = warp(second, to, cv2.INTER_LINEAR)
     return float(np.abs(first.astype(np.float32) - warped)[seen].mean()), 1 - share

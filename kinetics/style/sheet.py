@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ink import write
-from ..video.titles import draw_title
+from ..video.titles import title_strip
 from .samples import ALL_PHASES, StyleDataset, StyleSample, count_samples
 
 #: Width of the sheet, px: twice the width at which its words can still be read.
@@ -58,9 +58,7 @@ def _heading(name: str, samples: list[StyleSample]) -> np.ndarray:
 
 def _words(text: str) -> np.ndarray:
     """A strip with a line of text in any script."""
-    words = draw_title(text, WIDTH, _TITLE).astype(np.float64)
-    alpha = words[..., 3:] / 255
-    return (words[..., :3] * alpha + np.array(_GROUND) * (1 - alpha)).round().astype(np.uint8)
+    return title_strip(text, WIDTH, _TITLE, _GROUND)
 
 
 def _row(dataset: StyleDataset, samples: list[StyleSample]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..restore.flow import find_flow, pixel_grid, trust_round_trip, warp
+from ..video.flow import find_flow, pixel_grid, trust_round_trip, warp
 
 #: Part of the new detail that is taken from the frame before, where it shows the same point.
 _KEPT = 0.6

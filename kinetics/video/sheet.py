@@ -11,7 +11,7 @@ from ..errors import Progress
 from .decode import Clip
 from .grid import grid_shape
 from .placement import paste, place
-from .titles import draw_title
+from .titles import title_strip
 
 BACKGROUND = (16, 16, 20)
 
@@ -39,7 +39,7 @@ def clip_sheet(clips: Sequence[Clip], tile: tuple[int, int] = (360, 203), progre
     from PIL import Image
 
     rows, cols = grid_shape(len(clips))
-    strip = draw_title("x", tile[0], tile[1]).shape[0]
+    strip = title_strip("x", *tile, BACKGROUND).shape[0]
     gap, height = 4, tile[1] + strip
     sheet = np.full((rows * height + (rows - 1) * gap, cols * tile[0] + (cols - 1) * gap, 3), BACKGROUND, dtype=np.uint8)
     for index, clip in enumerate(clips):
@@ -48,9 +48,7 @@ def clip_sheet(clips: Sequence[Clip], tile: tuple[int, int] = (360, 203), progre
         cell = np.full((height, tile[0], 3), BACKGROUND, dtype=np.uint8)
         small = Image.fromarray(frame.image).resize(spot.size, Image.Resampling.BICUBIC)
         paste(cell, np.asarray(small), spot.at)
-        words = draw_title(describe_clip(clip), *tile).astype(np.float64)
-        alpha = words[..., 3:] / 255
-        cell[tile[1] :] = (words[..., :3] * alpha + np.array(BACKGROUND) * (1 - alpha)).round()
+        cell[tile[1] :] = title_strip(describe_clip(clip), *tile, BACKGROUND)
         y, x = divmod(index, cols)
         sheet[y * (height + gap) : y * (height + gap) + height, x * (tile[0] + gap) : x * (tile[0] + gap) + tile[0]] = cell
         if progress:

@@ -49,6 +49,13 @@ def draw_title(text: str, width: int, height: int) -> np.ndarray:
     return np.dstack([white, white, white, 255 * alpha]).round().astype(np.uint8)
 
 
+def title_strip(text: str, width: int, height: int, ground: tuple[int, int, int]) -> np.ndarray:
+    """(h, width, 3) uint8: :func:`draw_title` on a ground of one colour."""
+    words = draw_title(text, width, height).astype(np.float64)
+    alpha = words[..., 3:] / 255
+    return (words[..., :3] * alpha + np.array(ground) * (1 - alpha)).round().astype(np.uint8)
+
+
 def _runs(text: str, size: int) -> Iterator[tuple]:
     """Stretches of text with a font that has their letters; a space stays with what it follows."""
     start, chosen = 0, None
