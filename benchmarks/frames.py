@@ -1,6 +1,6 @@
 """Memory and time of pose-conditioned frames, chunk by chunk, beside ComfyUI's own nodes on the whole batch.
 
-    python benchmarks/frames.py [--frames 32,320] [--side 128] [--chunk 16] [--comfyui DIR]
+    python benchmarks/frames.py [--frames 32,320] [--side 128] [--chunk 16]
 
 Networks of SD1.5's shape, small and random, on the CPU: what is measured is what grows with the number of frames, not how fast a card samples.
 Each run is a process of its own, and its peak that of the whole process, models and libraries with it. The whole batch is made for the first number
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -19,34 +18,23 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HOST = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".comfyui" / "ComfyUI").resolve()
 WAYS = ("chunks", "whole batch")
 
 
-def measure(way: str, frames: int, side: int, chunk: int, host: Path) -> dict:
+def measure(way: str, frames: int, side: int, chunk: int) -> dict:
     """Run one job in this process, which has loaded nothing yet."""
-    sys.argv = [sys.argv[0], "--cpu"]
-    sys.path[:0] = [str(host), str(ROOT / "tests" / "unit"), str(ROOT / "tests" / "host")]
-    sys.path.append(str(ROOT))
-    os.chdir(host)
-    import comfy.options
+    sys.path.insert(0, str(ROOT / "tests" / "host"))
+    from host_process import enter_host
 
-    comfy.options.enable_args_parsing()
-    import importlib.util
-
-    import torch
-
-    import nodes
-
-    told = importlib.util.spec_from_file_location("ck_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    pack = importlib.util.module_from_spec(told)
-    sys.modules["ck_pack"] = pack
-    told.loader.exec_module(pack)
+    enter_host(ROOT, threads=None)
     import numpy as np
+    import torch
     from ck_pack.kinetics.generate.plan import HintPlan
     from ck_pack.kinetics.pose_sequence import COCO_NAMES, PoseSequence
     from ck_pack.nodes.generate_host import Control, Sampling, generate_frames
     from small_networks import small_clip, small_control_net, small_model, small_vae
+
+    import nodes
 
     def plan_of(count: int) -> HintPlan:
         xy = np.random.default_rng(1).uniform(0.1 * side, 0.9 * side, (count, len(COCO_NAMES), 2))
@@ -82,17 +70,16 @@ def main() -> None:
     parser.add_argument("--frames", default="32,320")
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--chunk", type=int, default=16)
-    parser.add_argument("--comfyui", type=Path, default=HOST)
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     counts = [int(part) for part in options.frames.split(",")]
     if options.one:
-        print(json.dumps(measure(options.one, counts[0], options.side, options.chunk, options.comfyui.resolve())))
+        print(json.dumps(measure(options.one, counts[0], options.side, options.chunk)))
         return
     print(f"{'':12} {'frames':>7} {'seconds':>8} {'peak MB':>8}")
     for way in WAYS:
         for count in counts if way == "chunks" else counts[:1]:
-            same = ["--frames", str(count), "--side", str(options.side), "--chunk", str(options.chunk), "--comfyui", str(options.comfyui)]
+            same = ["--frames", str(count), "--side", str(options.side), "--chunk", str(options.chunk)]
             ran = subprocess.run(
                 [sys.executable, __file__, "--one", way, *same], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
             )

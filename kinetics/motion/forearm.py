@@ -12,6 +12,16 @@ from ..pose_sequence import PoseSequence
 SIGMA = 0.6
 
 
+def forearm_line(pose: PoseSequence) -> tuple[np.ndarray, np.ndarray]:
+    """Mean direction of the forearms from elbow to wrist, (T, 2) of length 1, and their mean length, (T,) px; NaN where neither is known."""
+    forearms = np.stack([pose.joint(f"{side}_wrist") - pose.joint(f"{side}_elbow") for side in ("left", "right")])
+    lengths = np.linalg.norm(forearms, axis=2)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # no forearm at all is NaN, as meant
+        along = np.nanmean(forearms / lengths[..., None], axis=0)
+        return along / np.linalg.norm(along, axis=1, keepdims=True), np.nanmean(lengths, axis=0)
+
+
 def forearm_tips(pose: PoseSequence, hands: np.ndarray, length: np.ndarray) -> dict[int, tuple[np.ndarray, float]]:
     """Tip and its standard deviation, px, by frame: one bat length from the hands along the mean direction of the forearms.
 
@@ -26,10 +36,7 @@ def forearm_tips(pose: PoseSequence, hands: np.ndarray, length: np.ndarray) -> d
     dict
         Without the frames in which hands or both forearms are unknown, or the tip would lie outside the picture.
     """
-    forearms = [pose.joint(f"{side}_wrist") - pose.joint(f"{side}_elbow") for side in ("left", "right")]
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # no forearm at all is NaN, as meant
-        along = np.nanmean([arm / np.linalg.norm(arm, axis=1, keepdims=True) for arm in forearms], axis=0)
-        tips = hands + length[:, None] * along / np.linalg.norm(along, axis=1, keepdims=True)
+    along, _ = forearm_line(pose)
+    tips = hands + length[:, None] * along
     within = np.isfinite(tips).all(axis=1) & (tips >= 0).all(axis=1) & (tips < np.array(pose.size)).all(axis=1)
     return {int(k): (tips[k], float(SIGMA * length[k])) for k in np.flatnonzero(within)}

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import KineticsError
+from ..motion.forearm import forearm_line
 
 if TYPE_CHECKING:
     from ..motion.bat_track import BatTrack
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: A bat that moves this part of its own length from frame to frame leaves its neighbours no say.
 _FAST = 0.6
+
+#: A bat reaches about so many forearms beyond the hands.
+BAT_FOREARMS = 1.5
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def bat_motion(signal: SwingMeasurement | BatTrack | PoseSequence, size: tuple[i
     Raises
     ------
     KineticsError
-        When the signal is of another picture than ``size``, or a skeleton is not in pixels.
+        When the signal is of another picture than ``size``, or a skeleton is not in pixels or lacks the wrists (without ``bat_tip`` the elbows too).
     """
     if tuple(signal.size) != tuple(size):
         raise KineticsError(
@@ -80,9 +84,10 @@ def bat_motion(signal: SwingMeasurement | BatTrack | PoseSequence, size: tuple[i
         return BatMotion(np.asarray(signal.t), np.asarray(signal.hands), np.asarray(signal.tip), tuple(size))
     if signal.space != "px":
         raise KineticsError("The skeleton for Restore Footage is not in pixels of the clip; plug in the one from Extract Skeleton.")
-    joints = {name: signal.xy[:, k] for k, name in enumerate(signal.names)}
-    wrists, elbows = (np.stack([joints[f"{side}_{joint}"] for side in ("left", "right")]) for joint in ("wrist", "elbow"))
-    hands = wrists.mean(axis=0)
-    # A bat is about as long as a forearm and a half beyond the hands.
-    tip = joints.get("bat_tip", hands + 1.5 * (wrists - elbows).mean(axis=0))
+    hands = (signal.joint("left_wrist") + signal.joint("right_wrist")) / 2
+    if "bat_tip" in signal.names:
+        tip = signal.joint("bat_tip")
+    else:
+        along, forearm = forearm_line(signal)
+        tip = hands + BAT_FOREARMS * forearm[:, None] * along
     return BatMotion(signal.t, hands, tip, tuple(size))

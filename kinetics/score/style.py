@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import KineticsError, Progress
 from ..files import write_json
 from ..style.batches import Source
-from ..style.held_out import HeldOut, autocast
+from ..style.held_out import HeldOut
 from ..style.settings import TrainSettings
 from .lora_branch import LoraFile, applied
 from .report import plain, shown, write_table
@@ -147,22 +147,6 @@ def trial_settings(own: Sequence[LoraFile] = (), samples: int | None = None, pre
     return replace(settings, **{name: value for name, value in asked.items() if value is not None})
 
 
-class Trial(HeldOut):
-    """The fixed evaluation of training, sample by sample, whatever lies on the modules meanwhile."""
-
-    def losses(self, wrong: bool = False, progress: Progress | None = None) -> np.ndarray:
-        """(n,) mean squared error of ε (or v) per held-out sample."""
-        import torch
-
-        found = np.full(len(self), np.nan)
-        with torch.no_grad(), autocast(self.device, self.dtype):
-            for places in self._batches():
-                found[places] = self._batch_loss(places, wrong).double().cpu().numpy()
-                if progress:
-                    progress(int(np.isfinite(found).sum()), len(self))
-        return found
-
-
 def score_style(
     modules: StyleModules, dataset: StyleDataset, loras: Sequence[LoraFile], settings: TrainSettings | None = None, *, own: bool = True,
     device: torch.device | str = "cpu", cache: str | os.PathLike | None = None, progress: Progress | None = None,
@@ -205,7 +189,7 @@ def score_style(
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings.precision]
     modules.to(device, dtype)
     source = Source(dataset, modules, settings, cache)
-    trial = Trial(source, None, torch.device(device), dtype)
+    trial = HeldOut(source, None, torch.device(device), dtype)
     poses = (False,) if trial.wrong is None else (False, True)
     rows, passes = [], (1 + len(loras)) * len(poses) * len(trial)
     for number, lora in enumerate([None, *loras]):

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..errors import Progress
 from .adapters import Adapters
 from .batches import Source, generator
 from .losses import add_noise, sample_losses, target_of
@@ -27,9 +30,11 @@ class HeldOut:
     ----------
     source
         Tensors of the dataset; its ``held_out`` samples are used, spread evenly when there are more than the settings ask for.
+    adapters
+        What :meth:`measure` switches; None where only :meth:`losses` is asked for.
     """
 
-    def __init__(self, source: Source, adapters: Adapters, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, source: Source, adapters: Adapters | None, device: torch.device, dtype: torch.dtype) -> None:
         import torch
 
         self.source, self.adapters, self.device, self.dtype = source, adapters, device, dtype
@@ -69,22 +74,26 @@ class HeldOut:
             ``right`` and ``base``; with a ControlNet ``wrong`` too.
         """
         with self.adapters.switched("saved"):
-            found = {"right": self._loss()}
+            found = {"right": float(self.losses().mean())}
             if self.wrong is not None:
-                found["wrong"] = self._loss(wrong=True)
+                found["wrong"] = float(self.losses(wrong=True).mean())
         if self._base is None:
             with self.adapters.switched("base"):
-                self._base = self._loss()
+                self._base = float(self.losses().mean())
         return found | {"base": self._base}
 
-    def _loss(self, *, wrong: bool = False) -> float:
+    def losses(self, wrong: bool = False, progress: Progress | None = None) -> np.ndarray:
+        """Squared error of ε (or v), (n,) per held-out sample, under whatever lies on the modules; progress(samples done, in all)."""
         import torch
 
-        total = 0.0
+        found, done = np.empty(len(self)), 0
         with torch.no_grad(), autocast(self.device, self.dtype):
             for places in self._batches():
-                total += self._batch_loss(places, wrong).sum().item()
-        return total / len(self.samples)
+                found[places] = self._batch_loss(places, wrong).double().cpu().numpy()
+                done += len(places)
+                if progress:
+                    progress(done, len(self))
+        return found
 
     def _batches(self) -> Iterator[list[int]]:
         """Places of samples of one size, no more together than in training."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from comfy_server import ComfyServer
@@ -25,6 +28,19 @@ def server(tmp_path_factory, sample_clips):
         shutil.copyfile(clip, folder / clip.name)
     with ComfyServer(base / "log.txt", **{name: base / name for name in ("input", "output", "temp", "user")}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def run_in_host(tmp_path_factory):
+    """Runs a script of this folder in a process of the host; what it printed last, read as JSON."""
+
+    def run(script: str) -> dict:
+        command = [sys.executable, Path(__file__).with_name(script), tmp_path_factory.mktemp("host")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr[-4000:]
+        return json.loads(ran.stdout.splitlines()[-1])
+
+    return run
 
 
 @pytest.fixture(scope="session")

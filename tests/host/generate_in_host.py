@@ -5,23 +5,16 @@ Prints one JSON object: largest differences, what was said, what was left on dis
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import sys
 import weakref
 from dataclasses import replace
 from pathlib import Path
 
-ROOT, HOST, FOLDER = (Path(part) for part in sys.argv[1:4])
-sys.argv = [sys.argv[0], "--cpu"]
-sys.path[:0] = [str(HOST), str(ROOT / "tests" / "unit")]
-sys.path.append(str(ROOT))  # last: the pack has a folder nodes, and the host a module of that name
-os.chdir(FOLDER)
+from host_process import enter_host
 
-import comfy.options  # noqa: E402
-
-comfy.options.enable_args_parsing()
+FOLDER = Path(sys.argv[1])
+enter_host(FOLDER)
 
 import comfy.lora  # noqa: E402
 import comfy.model_management  # noqa: E402
@@ -29,22 +22,15 @@ import comfy.utils  # noqa: E402
 import folder_paths  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from small_networks import small_clip, small_control_net, small_model, small_vae  # noqa: E402
-
-import nodes  # noqa: E402
-
-told = importlib.util.spec_from_file_location("ck_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-pack = importlib.util.module_from_spec(told)
-sys.modules["ck_pack"] = pack
-told.loader.exec_module(pack)
-
 from ck_pack.kinetics.generate.plan import HintPlan  # noqa: E402
 from ck_pack.kinetics.pose_sequence import COCO_NAMES, PoseSequence  # noqa: E402
 from ck_pack.kinetics.style.lora_file import write_lora  # noqa: E402
 from ck_pack.nodes.generate import BY_PHASE, CONSTANT, ApplyBattingStyle, PoseConditionedFrames, PoseHints  # noqa: E402
 from ck_pack.nodes.generate_host import Control, Sampling, generate_frames  # noqa: E402
+from small_networks import small_clip, small_control_net, small_model, small_vae  # noqa: E402
 
-torch.set_num_threads(1)
+import nodes  # noqa: E402
+
 FOUND: dict = {}
 folder_paths.folder_names_and_paths["loras"] = ([str(FOLDER / "loras")], {".safetensors"})
 folder_paths.set_output_directory(str(FOLDER / "output"))

@@ -7,34 +7,22 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-ROOT, HOST, FOLDER = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
-sys.argv = [sys.argv[0], "--cpu"]
-sys.path[:0] = [str(HOST), str(ROOT / "tests" / "unit")]
-sys.path.append(str(ROOT))  # last: the pack has a folder nodes, and the host a module of that name
-os.chdir(FOLDER)
+from host_process import enter_host, find_host
 
-import comfy.options  # noqa: E402
+FOLDER = Path(sys.argv[1])
+enter_host(FOLDER)
 
-comfy.options.enable_args_parsing()
-
-import comfy.clip_model  # noqa: E402
 import comfy.conds  # noqa: E402
 import comfy.lora  # noqa: E402
-import comfy.model_base  # noqa: E402
-import comfy.model_patcher  # noqa: E402
-import comfy.ops  # noqa: E402
 import comfy.sd  # noqa: E402
-import comfy.sd1_clip  # noqa: E402
-import comfy.sdxl_clip  # noqa: E402
-import comfy.supported_models  # noqa: E402
 import comfy.utils  # noqa: E402
 import torch  # noqa: E402
 from comfy.cldm.cldm import ControlNet  # noqa: E402
+from small_networks import LENGTH, VOCABULARY, host_clip, host_config, host_control, host_model  # noqa: E402
 from style_world import CONTEXT, clip_encoder, ldm_net, write_world  # noqa: E402
 
 from kinetics.style.adapters import Adapters  # noqa: E402
@@ -54,10 +42,9 @@ from kinetics.style.modules import (  # noqa: E402
 from kinetics.style.settings import TrainSettings  # noqa: E402
 from kinetics.style.text_layout import read_encoders  # noqa: E402
 
-torch.set_num_threads(1)
 torch.manual_seed(0)
 FOUND: dict = {}
-VOCABULARY, LENGTH, POOLED = 49408, 77, CONTEXT  # the host projects to as many channels as there are
+POOLED = CONTEXT  # the host projects to as many channels as there are
 
 
 class Heard(logging.Handler):
@@ -71,62 +58,6 @@ class Heard(logging.Handler):
 
 HEARD = Heard()
 logging.getLogger().addHandler(HEARD)
-
-
-def host_config(widths, depths, context, pooled) -> dict:
-    """The UNet's configuration as the host's detection would give it."""
-    heads = {"num_heads": -1, "num_head_channels": 64} if pooled else {"num_heads": 8, "num_head_channels": -1}
-    extra = {"num_classes": "sequential", "adm_in_channels": pooled + 6 * 256} if pooled else {"adm_in_channels": None}
-    return {
-        "image_size": 32, "use_checkpoint": False, "use_spatial_transformer": True, "legacy": False, "in_channels": 4, "out_channels": 4,
-        "model_channels": widths[0], "num_res_blocks": [1] * len(widths), "channel_mult": [width // widths[0] for width in widths],
-        "transformer_depth": list(depths), "transformer_depth_output": [depth for depth in depths for _ in (0, 1)], "transformer_depth_middle": max(depths),
-        "context_dim": context, "use_linear_in_transformer": bool(pooled), "use_temporal_attention": False, "use_temporal_resblock": False,
-        "dtype": torch.float32, **heads, **extra,
-    }  # fmt: skip
-
-
-def host_model(weights, config, sdxl):
-    """The host's own model around the weights."""
-    family = comfy.supported_models.SDXL if sdxl else comfy.supported_models.SD15
-    told = family(dict(config))
-    told.set_inference_dtype(torch.float32, None)
-    model = (comfy.model_base.SDXL if sdxl else comfy.model_base.BaseModel)(told, device="cpu")
-    model.diffusion_model.load_state_dict(weights)
-    return comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
-
-
-def host_control(widths, depths, context=CONTEXT, pooled=0):
-    """The host's own ControlNet."""
-    config = {key: value for key, value in host_config(widths, depths, context, pooled).items() if key != "out_channels"}
-    control = ControlNet(**config, hint_channels=3, operations=comfy.ops.disable_weight_init, device="cpu")
-    control.load_state_dict(ldm_net(widths, depths, context, pooled, control=True, seed=1))
-    return control
-
-
-def host_clip(encoders):
-    """The host's CLIP of the small encoders."""
-    sizes = {
-        letter: {
-            "hidden_size": CONTEXT, "intermediate_size": 2 * CONTEXT, "num_attention_heads": 1, "num_hidden_layers": 3, "projection_dim": CONTEXT,
-        }
-        for letter in encoders
-    }  # fmt: skip
-    options = {f"clip_{letter}_model_config": size for letter, size in sizes.items()}
-    sdxl = "g" in encoders
-    target = SimpleNamespace(
-        params={}, clip=comfy.sdxl_clip.SDXLClipModel if sdxl else comfy.sd1_clip.SD1ClipModel,
-        tokenizer=comfy.sdxl_clip.SDXLTokenizer if sdxl else comfy.sd1_clip.SD1Tokenizer,
-    )  # fmt: skip
-    clip = comfy.sd.CLIP(
-        target, model_options={**options, "dtype": torch.float32, "load_device": torch.device("cpu"), "offload_device": torch.device("cpu")}
-    )
-    for letter, weights in encoders.items():
-        own = getattr(clip.cond_stage_model, f"clip_{letter}").transformer
-        named = {key if key.startswith("text_projection") else f"text_model.{key}": value for key, value in weights.items()}
-        missing = own.load_state_dict(named, strict=False)
-        assert not missing.unexpected_keys and all("text_projection" in key for key in missing.missing_keys), missing
-    return clip
 
 
 def host_predict(patcher, control, noisy, times, context, pooled, hints):
@@ -198,7 +129,7 @@ def compare_family(name, widths, depths, context, pooled) -> None:
         "family": layout.family,
     }
     record["alphas"] = gap(noise_schedule(), 1 / (1 + patcher.model.model_sampling.sigmas.double() ** 2))
-    own_tokens = load_tokenizer(HOST / "comfy" / "sd1_tokenizer")
+    own_tokens = load_tokenizer(find_host() / "comfy" / "sd1_tokenizer")
     told = [*captions, "", "(left-handed:1.2) \\(captain\\) [pad]", "Ck_Batter, réverse-sweep: 3/4 front foot 你好 " * 9, "bat " * 75, "bat " * 76]
     record["tokens"] = all(own_tokens(text)[letter] == numbers for text in told for letter, numbers in tokenize(text).items())
     record["length"] = list(theirs[0].shape[:2])
@@ -314,7 +245,6 @@ def compare_vae() -> None:
 
 def train_through_node() -> None:
     """The node itself, in inference mode as the executor runs it: trained, cancelled by the host's interrupt, resumed, and its LORA_MODEL applied."""
-    import importlib.util
 
     import comfy.model_management
     import folder_paths
@@ -322,10 +252,6 @@ def train_through_node() -> None:
 
     folder_paths.set_output_directory(str(FOLDER / "output"))
     folder_paths.set_temp_directory(str(FOLDER / "temp"))
-    told = importlib.util.spec_from_file_location("ck_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    pack = importlib.util.module_from_spec(told)
-    sys.modules["ck_pack"] = pack
-    told.loader.exec_module(pack)
     from ck_pack.kinetics.style.samples import StyleDataset as PackDataset
     from ck_pack.nodes.train import NEW, RESUME, ReadLoraInfo, TrainStyleLora, fields
     from ck_pack.nodes.train_display import TrainingDisplay

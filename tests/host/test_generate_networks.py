@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 #: Pictures, of values 0 to 1, are the same when no pixel differs by more: float32 sums are taken in another order when a batch is larger.
@@ -17,14 +11,8 @@ APART = 0.04
 
 
 @pytest.fixture(scope="module")
-def found(root, tmp_path_factory):
-    host = Path(os.environ.get("COMFYUI_PATH") or root / ".comfyui" / "ComfyUI").resolve()
-    script = Path(__file__).with_name("generate_in_host.py")
-    ran = subprocess.run(
-        [sys.executable, script, root, host, tmp_path_factory.mktemp("generate")], capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr[-4000:]
-    return json.loads(ran.stdout.splitlines()[-1])
+def found(run_in_host):
+    return run_in_host("generate_in_host.py")
 
 
 def test_batch_with_shared_noise_is_frame_by_frame(found):

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(scope="module")
-def found(root, tmp_path_factory):
-    host = Path(os.environ.get("COMFYUI_PATH") or root / ".comfyui" / "ComfyUI").resolve()
-    script = Path(__file__).with_name("style_in_host.py")
-    ran = subprocess.run(
-        [sys.executable, script, root, host, tmp_path_factory.mktemp("style")], capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr[-4000:]
-    return json.loads(ran.stdout.splitlines()[-1])
+def found(run_in_host):
+    return run_in_host("style_in_host.py")
 
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])

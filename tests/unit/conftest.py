@@ -17,6 +17,17 @@ SIZE = (1280, 720)
 TRUNK = 110.0  # pixels: a person about 370 px tall, as in a 720p broadcast
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """torch on one thread: sums are then taken in one order, and two test files side by side don't fight for the cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def stick_batter():
     """A factory: ``stick_batter(fps=25, seconds=4, fwhm=0.10, peak=30, noise=0, seed=0, t=None)``.

@@ -11,8 +11,11 @@ import pytest
 
 from kinetics.cli import main
 from kinetics.errors import KineticsError
+from kinetics.restore.bat_motion import BatMotion
 from kinetics.restore.condition import measure_condition
 from kinetics.restore.pipeline import RestoreSettings, restore_clip, restore_frames
+from kinetics.synthetic import default_scene
+from kinetics.synthetic.render import Renderer
 from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
 
@@ -208,3 +211,27 @@ def test_command_line_says_what_is_wrong(tmp_path, capsys, arguments, says):
     assert main(["restore", str(tmp_path / arguments[0]), "-o", str(tmp_path / "out.mp4"), *arguments[1:]]) == 2
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("kinetics restore: ") and says in told and not (tmp_path / "out.mp4").exists()
+
+
+def test_fast_bat_is_kept_better_where_it_is_told(tmp_path):
+    """Round the impact of a drawn cover drive, within 10 px of the bat."""
+    scene = default_scene("cover_drive", 0, (320, 180), None)
+    renderer = Renderer(scene, 25.0, 0.5, 0.0, seed=(0, 0))
+    first = round(scene.stroke.impact * 25) - 4
+    truth = np.stack([renderer.frame(first + k) for k in range(9)])
+    ends = scene.truth(renderer.t[first : first + 9])
+    hands, tip = ends.point_px("hands"), ends.point_px("bat_tip")
+    near = np.zeros(truth.shape[:3], np.uint8)
+    for k in range(9):
+        cv2.line(near[k], *(tuple(int(v) for v in end[k]) for end in (hands, tip)), 1, 20)
+    path = tmp_path / "stroke.mp4"
+    with VideoWriter(path, 320, 180, 25, crf=0, preset="ultrafast") as writer:
+        for picture in grain(truth.astype(np.float32)):
+            writer.write((picture + 0.5).clip(0, 255).astype(np.uint8))
+    clip, errors = Clip(path), []
+    condition, inner = measure_condition(clip), slice(2, -2)
+    for bat in (None, BatMotion(np.arange(9) / 25, hands, tip, (320, 180))):
+        made = np.stack([image for _, image in restore_frames(clip, condition, bat=bat)])
+        errors.append(np.mean((made.astype(np.float32) - truth)[inner][near[inner] > 0] ** 2))
+    # 0.3 dB: benchmarks/restore.py finds 1.0 on this shot, 0.1 to 1.0 over shots and kinds of damage. Untold, a soft bat is averaged with the ground it left.
+    assert errors[1] < 10**-0.03 * errors[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kinetics.errors import KineticsError
 from kinetics.motion.bat_track import BatTrack
-from kinetics.restore.bat_motion import bat_motion
+from kinetics.restore.bat_motion import BAT_FOREARMS, bat_motion
 from kinetics.restore.blocks import measure_blocks
 from kinetics.restore.dct import BASIS, blocks_of, lay_blocks, shrink_noise
 from kinetics.restore.denoise import Moment, in_windows
@@ -128,3 +128,17 @@ def test_skeleton_stands_in_for_the_bat(stick_batter):
     motion = bat_motion(pose, pose.size)
     assert np.allclose(motion.tip, pose.xy[:, pose.index("bat_tip")])
     assert motion.hold_back(float(pose.t[int(0.55 * len(pose))]), (720, 1280), 0.04).min() < 0.5
+
+
+def test_skeleton_without_a_bat_lends_its_forearms_and_one_without_wrists_is_refused(stick_batter):
+    pose = stick_batter()
+    plain = pose.select([name for name in pose.names if name != "bat_tip"])
+    motion = bat_motion(plain, plain.size)
+    assert np.isfinite(motion.tip).all()
+    arms = np.stack([plain.joint(f"{side}_wrist") - plain.joint(f"{side}_elbow") for side in ("left", "right")])
+    forearm = np.linalg.norm(arms, axis=2).mean(axis=0)
+    assert np.allclose(np.linalg.norm(motion.tip - motion.hands, axis=1), BAT_FOREARMS * forearm)
+    with pytest.raises(KineticsError, match="no joint 'left_wrist'"):
+        bat_motion(pose.select(["left_shoulder", "bat_tip"]), pose.size)
+    # Where the tip itself is told, elbows aren't asked for.
+    assert np.allclose(bat_motion(pose.select(["left_wrist", "right_wrist", "bat_tip"]), pose.size).tip, pose.joint("bat_tip"))
