@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import KineticsError
 from ..pose_sequence import PoseSequence
 from .camera import Camera
+from .derivatives import differentiate
 
 _FINGERS = ("index", "pinky", "thumb")
 
@@ -148,3 +149,30 @@ def _scatter(track: np.ndarray, shot: np.ndarray) -> float:
     third = track[3:] - 3 * track[2:-1] + 3 * track[1:-2] - track[:-3]
     third = third[(shot[3:] == shot[:-3]) & ~np.isnan(third[:, 0])]
     return float(1.4826 * np.median(np.abs(third)) / np.sqrt(20.0)) if len(third) else 0.0
+
+
+def hand_speed(t: np.ndarray, hands: np.ndarray, sigma: np.ndarray, used: np.ndarray, smoothing: dict) -> tuple[np.ndarray, np.ndarray]:
+    """How fast the hands are, debiased, and its standard error.
+
+    Parameters
+    ----------
+    t : (T,) s
+    hands : (T, 2) px
+    sigma : (T,) px
+        Standard deviation per axis.
+    used : (n,) int
+        Frames that take part; fewer than three give nothing.
+    smoothing : dict
+        As :func:`.derivatives.differentiate` takes it.
+
+    Returns
+    -------
+    (T,), (T,) px/s
+        NaN in the other frames.
+    """
+    value, error = np.full(len(t), np.nan), np.full(len(t), np.nan)
+    if len(used) >= 3:
+        found = differentiate(hands[used], t[used], sigma=sigma[used, None], **smoothing)
+        error[used] = found.sigma[:, 0]
+        value[used] = np.sqrt(np.maximum((found.value**2).sum(axis=1) - 2 * found.sigma[:, 0] ** 2, 0.0))
+    return value, error

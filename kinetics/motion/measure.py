@@ -12,23 +12,10 @@ from ..pose_sequence import PoseSequence
 from .bat_track import BatTrack
 from .camera_maps import Camera, stabilise_pose
 from .clock import shot_clock, stretch_sigma
-from .derivatives import differentiate
+from .hands import hand_speed
 from .joints import DEGREE, WINDOW, JointMotion, measure_joints
 from .phases import IMPACT_SPREAD, Impact, Phases, find_phases
-from .plausible import (
-    blur_flag,
-    flying_peak,
-    hidden_stroke,
-    impossible_tips,
-    leaping_peak,
-    loose_peak,
-    repeats_flag,
-    skipped_stroke,
-    unseen_flag,
-    vague_peak,
-    widen_read,
-    widen_unseen,
-)
+from .plausible import blur_flag, doubt_peak, impossible_tips, repeats_flag, unseen_flag, widen_read, widen_unseen
 from .pose_track import POSE_SOURCE
 from .scale import Scale, Yardstick, choose_scale, local_heights, scale_from_body
 from .spline import SHORTEST
@@ -247,7 +234,7 @@ def measure_swing(
     shown = np.linalg.norm(np.where(refused[:, None], np.nan, clean) - hands, axis=1)
     chosen, metres, said = choose_scale(scale, unit, shown, track.grip, body, camera.matrix)
     flags.extend(said)
-    phases, hand = Phases(notes=("No phase is told: the stroke was not measured.",)), _hand_speed(clock, hands, track, camera, used, smoothing)
+    phases, hand = Phases(notes=("No phase is told: the stroke was not measured.",)), hand_speed(clock, hands, _known(track.hands_sigma * camera.zoom), used, smoothing)
     per = chosen.px_per_unit
     speed, speed_sigma, omega, omega_sigma, angle = (np.full(len(t), np.nan) for _ in range(5))
     unreliable, peaks = np.zeros(len(t), bool), (_NOTHING, _NOTHING)
@@ -260,13 +247,12 @@ def measure_swing(
         peaks = tuple(_scaled(peak, by, clock[used], unsure, stretched) for peak, by in ((swing.peak_tip_speed, per), (swing.peak_omega, 1.0)))
         peaks = tuple(widen_unseen(peak, clock, value) for peak, value in zip(peaks, (speed, omega), strict=True))
         peak = swing.peak_tip_speed
-        hidden = flying_peak(peak, body) or hidden_stroke(clock, *hand, speed, peak.t)
-        if _mostly_read(track.source):
+        read = _mostly_read(track.source)
+        if read:
             peaks = tuple(widen_read(peak) for peak in peaks)
-            hidden = hidden or skipped_stroke(clock, np.where(refused[:, None], np.nan, clean), peak) or loose_peak(clock, speed, peak.t) or vague_peak(peaks[0])
-            hidden = hidden or leaping_peak(speed, peaks[0])
-        if hidden:
-            flags.insert(0, hidden)
+        doubt = doubt_peak(clock, hand, np.where(refused[:, None], np.nan, clean), speed, peak, peaks[0], body, read)
+        if doubt:
+            flags.insert(0, doubt)
             peaks = (_NOTHING, _NOTHING)
         else:
             phases = find_phases(
@@ -369,17 +355,6 @@ def _known(sigma: np.ndarray) -> np.ndarray:
     """σ with the median where a tracker gave none; 1 px when it gave none at all."""
     there = np.isfinite(sigma) & (sigma > 0)
     return np.where(there, sigma, np.median(sigma[there]) if there.any() else 1.0)
-
-
-def _hand_speed(t, hands, track, camera, used, smoothing: dict) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) px/s of the reference frame and σ."""
-    value, error = np.full(len(t), np.nan), np.full(len(t), np.nan)
-    if len(used) >= 3:
-        sigma = _known(track.hands_sigma * camera.zoom)[used]
-        found = differentiate(hands[used], t[used], sigma=sigma[:, None], **smoothing)
-        error[used] = found.sigma[:, 0]
-        value[used] = np.sqrt(np.maximum((found.value**2).sum(axis=1) - 2 * found.sigma[:, 0] ** 2, 0.0))
-    return value, error
 
 
 def _impact(swing: Swing) -> Impact:

@@ -140,6 +140,33 @@ def blur_flag(speed: float, length: float, interval: float, exposure: float | No
     return (f"At the peak the tip smears over {smear:.1f} bat lengths {how}: its place, and so the peak, may be off by more than the σ says.",)
 
 
+def doubt_peak(
+    clock: np.ndarray, hand: tuple[np.ndarray, np.ndarray], tip: np.ndarray, speed: np.ndarray, peak: Peak, told: Peak, body: Scale | None, read: bool
+) -> str:
+    """The first sentence against telling a peak; empty when it may stand.
+
+    Parameters
+    ----------
+    clock : (T,) s
+    hand : (T,), (T,)
+        Speed of the hands and its standard error, px/s of the reference frame.
+    tip : (T, 2) px of the reference frame
+        NaN where it wasn't seen, or was refused.
+    speed : (T,)
+        Of the tip, in the unit that is told; NaN where it wasn't measured.
+    peak, told : Peak
+        In px/s of the reference frame; and as it would be told, in the unit of ``speed``, its σ with all that widens it.
+    body : Scale, optional
+        Body heights.
+    read : bool
+        The tips were read from the picture, where one wrong tip makes a peak: more is asked then.
+    """
+    doubt = flying_peak(peak, body) or hidden_stroke(clock, *hand, speed, peak.t)
+    if doubt or not read:
+        return doubt
+    return skipped_stroke(clock, tip, peak) or loose_peak(clock, speed, peak.t) or vague_peak(told) or leaping_peak(speed, told)
+
+
 def hidden_stroke(clock: np.ndarray, hands: np.ndarray, sigma: np.ndarray, speed: np.ndarray, peak_t: float) -> str:
     """The sentence for a peak that isn't the stroke's: elsewhere the hands are far quicker, and the bat isn't seen all the way there.
 
