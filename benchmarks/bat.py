@@ -4,9 +4,9 @@
     python benchmarks/bat.py CLIP --marks FILE [--pose pose.json] [--mark F,X,Y]... [--network FILE|none] [--sheet PNG]
 
 ``--drawn``: random batters before random cameras, none of them used for tuning; pads and stumps in the picture, every third clip with a
-fielder walking behind, H.264, grain, a panning and zooming camera; shutter 0.5 and 1.0 in turn. Each runs pose → camera → bat → swing, from
-the encoded file to the number. In view: tips inside the picture that no limb hides. Errors are in parts of the bat's length (hands to toe).
-Peak speed: the largest speed of the tip across the picture, pixels a second of the first frame's picture.
+fielder walking behind, H.264, grain, a panning and zooming camera; shutter 0.5 and 1.0 in turn. Each runs pose -> camera -> bat -> swing,
+from the encoded file to the number. In view: tips inside the picture that no limb hides. Errors are in parts of the bat's length (hands to
+toe). Peak speed: the largest speed of the tip across the picture, pixels a second of the first frame's picture.
 
 ``--marks``: JSON with ``frames``: {"<index>": {"toe": [x, y] or null, "grip": [x, y] or null}}, and perhaps ``cuts``. ``--mark`` gives the
 tracker a toe; frames given that way are left out of the score. Right: within a tenth of the bat's length of the marked toe.
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import argrelmax
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -42,6 +43,9 @@ from kinetics.video.decode import Clip
 from kinetics.video.encode import VideoWriter
 
 FPS, GRAIN, CRF = 25, 3.0, 23
+
+#: Maxima of a stroke that reach this part of the largest count as its peak too, for the peak's time.
+AS_FAST = 0.97
 
 
 def drawn(count: int, seed: int, size: tuple[int, int], folder: Path) -> Iterator[tuple[Path, ShotScene, float]]:
@@ -81,12 +85,15 @@ def score_drawn(path: Path, scene: ShotScene, network) -> dict:
     swing = measure_swing(track, pose, camera, unit="px")
     peak, at = float(fine.tip_speed_px.max()), float(fine.t[fine.tip_speed_px.argmax()])
     found = swing.peak_tip_speed
+    # A bat that passes end-on is fastest twice, and no picture tells maxima apart that are within a few per cent: the nearest of them counts.
+    tops = fine.t[argrelmax(fine.tip_speed_px)[0]]
+    tops = tops[fine.tip_speed_px[np.searchsorted(fine.t, tops)] >= AS_FAST * peak]
     return figures | {
         "in_view": int(view.sum()), "accepted": float((accepted & view).sum() / view.sum()), "right": float((error[accepted] < 0.1).mean()),
         "error": float(np.median(error[accepted])), "in_1_sigma": float((inside < 1).mean()), "in_2_sigma": float((inside < 2).mean()),
         "wrong": np.flatnonzero(accepted & ~(error < 0.1)).tolist(), "missed": np.flatnonzero(view & ~accepted).tolist(),
         "hands": float(np.nanmedian(np.linalg.norm(track.hands - hands, axis=1) / length)),
-        "speed_error": 100 * (found.value / peak - 1), "speed_sigma": 100 * found.sigma / peak, "frames_late": (found.t - at) * FPS,
+        "speed_error": 100 * (found.value / peak - 1), "speed_sigma": 100 * found.sigma / peak, "frames_late": (found.t - at) * FPS, "frames_off_a_top": float(np.abs(found.t - tops).min() * FPS),
         "sigmas_off": (found.value - peak) / found.sigma, "flags": list(swing.flags),
     }  # fmt: skip
 
@@ -105,7 +112,7 @@ def run_drawn(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(args.keep or scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"{'clip':18} {'shutter':>7} {'view':>4} {'accepted':>8} {'right':>6} {'error':>6} {'1σ/2σ':>9} {'speed %':>8} {'σ %':>5} {'off':>5} {'late':>6} {'bat s':>6}")
+        print(f"{'clip':18} {'shutter':>7} {'view':>4} {'accepted':>8} {'right':>6} {'error':>6} {'1/2 sigma':>9} {'speed %':>8} {'sd %':>5} {'off':>5} {'late':>6} {'bat s':>6}")
         for path, scene, shutter in drawn(args.drawn, args.seed, args.size, folder):
             row = score_drawn(path, scene, args.network) | {"shutter": shutter}
             rows.append(row)
@@ -121,10 +128,11 @@ def run_drawn(args: argparse.Namespace) -> None:
     if kept:
         mean = lambda name: np.average([row[name] for row in kept], weights=[row["in_view"] for row in kept])  # noqa: E731
         off = np.abs([row["speed_error"] for row in kept])
-        late = np.abs([row["frames_late"] for row in kept])
+        late, top = (np.abs([row[name] for row in kept]) for name in ("frames_late", "frames_off_a_top"))
         print(
             f"{len(kept)} of {len(rows)} clips: accepted {mean('accepted'):.3f} of the tips in view, right {mean('right'):.3f}; a peak told in "
-            f"{np.isfinite(off).sum()}, off by {np.nanmedian(off):.1f} % median, {np.nanmax(off):.1f} % worst; its time by {np.nanmax(late):.2f} frames at worst; inside 2σ in "
+            f"{np.isfinite(off).sum()}, off by {np.nanmedian(off):.1f} % median, {np.nanmax(off):.1f} % worst; its time by {np.nanmax(late):.2f} frames at worst, "
+            f"{np.nanmax(top):.2f} from the nearest maximum of at least {100 * AS_FAST:.0f} %; inside 2\u03c3 in "
             f"{sum(abs(row['sigmas_off']) <= 2 for row in kept)}"
         )
     if args.json:

@@ -112,7 +112,7 @@ def speed_errors(scene: ShotScene, camera: Camera, fps: float, draws: int, seed:
     t = np.arange(round(scene.duration * fps)) / fps
     truth, still = scene.truth(t), replace(scene, reference_time=scene.stroke.impact)
     points = np.stack([truth.point_px("hands"), truth.point_px("bat_tip")], axis=1)
-    # Picture of each frame → picture at the reference time, of the exact camera.
+    # Picture of each frame -> picture at the reference time, of the exact camera.
     exact, at_impact = (np.linalg.inv(scene.camera.homography(t, t0)) for t0 in (0.0, scene.stroke.impact))
     rng, found = np.random.default_rng([seed, 11]), []
     for draw in range(draws):

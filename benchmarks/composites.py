@@ -185,7 +185,7 @@ def show(figures: dict) -> None:
     for side in ("kinetics", "ffmpeg"):
         row = figures[side]
         print(f"{side:10}{row['wall']:15.2f}{row['process']:12.2f}{row['cpu']:9.2f}{row['peak_mib']:11.0f}{figures['frames'][side]:9d}")
-    print(f"{'ratio':10}{figures['wall_ratio']:15.2f}{figures['process_ratio']:12.2f}{figures['cpu_ratio']:9.2f}   (target for the first ≤ 1.10; median of pairs)")
+    print(f"{'ratio':10}{figures['wall_ratio']:15.2f}{figures['process_ratio']:12.2f}{figures['cpu_ratio']:9.2f}   (target for the first \u2264 1.10; median of pairs)")
     print(f"\npictures differ by {figures['mean_difference_levels']:.2f} grey levels on average")
     if "peak_mib_ten_times" in figures:
         print(f"clips ten times as long: {figures['peak_mib_ten_times']:.0f} MiB, ratio {figures['peak_ratio_ten_times']:.2f} (target 0.90 to 1.10)")

@@ -1,4 +1,4 @@
-"""Smoothing, derivatives and σ for 100,000 frames × 33 joints: kinetics against `movement`, which smooths and takes the velocity alone.
+"""Smoothing, derivatives and sigma for 100,000 frames × 33 joints: kinetics against `movement`, which smooths and takes the velocity alone.
 
     python -m venv /some/where && /some/where/bin/pip install movement
     python benchmarks/derivatives.py --movement-python /some/where/bin/python [--quick] [--json derivatives.json]
@@ -6,7 +6,7 @@
 `movement` brings packages of its own, so it has its own environment; without the option this Python has to have it. Both get the same
 random walks at 25 frames a second and a Savitzky-Golay window of 5 frames, degree 2. Each measurement is a process of its own that
 computes once to warm up, then times one call; repeats alternate and swap who goes first. kinetics computes smoothed positions, velocity,
-acceleration and σ of each; with σ given, and with σ estimated from the tracks. A second part hides 2 % of the points.
+acceleration and sigma of each; with sigma given, and with sigma estimated from the tracks. A second part hides 2 % of the points.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 FPS, WINDOW, DEGREE = 25, 5, 2
-SIDES = ("movement", "kinetics, σ given", "kinetics, σ estimated")
+SIDES = ("movement", "kinetics, \u03c3 given", "kinetics, \u03c3 estimated")
 
 
 def make_tracks(frames: int, joints: int, gaps: bool) -> np.ndarray:
@@ -101,7 +101,7 @@ def main() -> None:
             ratio = statistics.median(ours / other for ours, other in zip(wall[side], theirs, strict=True))
             print(f"  {side:24}{statistics.median(wall[side]):8.3f} s   ratio {ratio:5.2f}")
             figures.setdefault("2 % missing" if gaps else "all there", {})[side] = {"wall": wall[side], "ratio": ratio}
-    print("\nTarget: ratio ≤ 1.00 (kinetics: positions, velocity, acceleration, each with σ; movement: positions, velocity).")
+    print("\nTarget: ratio \u2264 1.00 (kinetics: positions, velocity, acceleration, each with \u03c3; movement: positions, velocity).")
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

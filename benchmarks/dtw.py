@@ -200,7 +200,7 @@ def main() -> None:
     clips = [walk(int(frames), 34) for frames in rng.integers(80, 301, 60 if args.quick else 200)]
     title = f"All {len(clips) * (len(clips) - 1) // 2:,} pairs of {len(clips)} clips, 80-300 frames, 34 features"
     figures[title] = compare(title, matrix_sides(found, clips, args.threads), 2 if args.quick else 3)
-    print("\nTargets: one pair of 300 frames ≥ 3 ×, of 3000 ≥ 1 ×, all pairs ≥ 4 × the fastest peer.")
+    print("\nTargets: one pair of 300 frames \u2265 3 ×, of 3000 \u2265 1 ×, all pairs \u2265 4 × the fastest peer.")
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

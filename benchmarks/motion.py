@@ -1,4 +1,4 @@
-"""Peak tip speed and ω from noisy tracks with known truth: kinetics against what others use, and against what can be known at all.
+"""Peak tip speed and omega from noisy tracks with known truth: kinetics against what others use, and against what can be known at all.
 
     python benchmarks/motion.py [--quick] [--fps 25,30,50,60] [--size 1920x1080] [--cases clean,dirty,impact,told] [--json motion.json]
 
@@ -6,9 +6,9 @@
 the bat with 2 px of noise on each axis. ``dirty``: noise with a correlation of 0.5 from frame to frame, 2 % outliers of 25 px, 5 % dropouts
 in bursts of 1 to 4. ``impact``: clean noise, and the ball takes 12 % of the bat's angular rate, which is regained within 0.1 s; ``told``:
 the same, and the moment is given to half a frame. What is to be found is the motion in the picture: |d tip/dt| and the rate of the angle
-hands → tip, ω only while the bat shows half its length. Errors are |estimate/truth − 1| of the peak in %, median / 90th percentile
-(median with its sign); coverage is how many truths lie inside 1σ / 2σ, in %, of all samples, of those within 0.1 s of the fastest, and of
-the peaks. ``split`` counts the swings in which an impact was found or taken.
+hands -> tip, omega only while the bat shows half its length. Errors are |estimate/truth - 1| of the peak in %, median / 90th percentile
+(median with its sign); coverage is how many truths lie inside 1 sigma / 2 sigma, in %, of all samples, of those within 0.1 s of the
+fastest, and of the peaks. ``split`` counts the swings in which an impact was found or taken.
 
 Rivals get the same tracks (gaps filled by straight lines, since none of them takes gaps): centred differences of the tip, a
 Butterworth low-pass of 6 Hz, 4th order, there and back, as Sports2D sets it by default, and the earlier analysis' Savitzky-Golay of
@@ -83,7 +83,7 @@ def observe(scene: ShotScene, fps: float, rng: np.random.Generator, dirty: bool 
 
 
 def rival_peaks(name: str, t: np.ndarray, hands: np.ndarray, tip: np.ndarray) -> tuple[float, float]:
-    """Largest tip speed (px/s) and |ω| (rad/s) as others find them."""
+    """Largest tip speed (px/s) and |omega| (rad/s) as others find them."""
     from scipy.signal import butter, savgol_filter, sosfiltfilt
 
     fps = 1 / np.median(np.diff(t))
@@ -103,7 +103,7 @@ def rival_peaks(name: str, t: np.ndarray, hands: np.ndarray, tip: np.ndarray) ->
 
 
 def bound_peaks(scene: ShotScene, t: np.ndarray, hands: np.ndarray, tip: np.ndarray, dirty: bool) -> tuple[float, float]:
-    """Largest tip speed (px/s) and |ω| (rad/s) by a smoother that is told the roughness of the truth, the noise and the outliers."""
+    """Largest tip speed (px/s) and |omega| (rad/s) by a smoother that is told the roughness of the truth, the noise and the outliers."""
     fine = np.arange(t[0], t[-1], 0.004)
     places, rates = [], []
     for name, track in (("hands", hands), ("bat_tip", tip)):
@@ -197,7 +197,7 @@ class Tally:
         return {key: tuple(float(100 * (np.concatenate(z) < k).mean()) for k in (1, 2)) for key, z in self.scores.items()}
 
     def accuracy(self) -> dict[str, dict[str, tuple[float, float, float]]]:
-        """Per method: median, 90th percentile of the size and median of the signed error in %, of speed and ω."""
+        """Per method: median, 90th percentile of the size and median of the signed error in %, of speed and omega."""
         out = {}
         for name, errors in self.errors.items():
             for k, what in enumerate(("speed", "omega")):
@@ -208,8 +208,8 @@ class Tally:
 
 
 def true_peaks(scene: ShotScene) -> tuple[float, float, float, bool]:
-    """Largest tip speed in the picture (px/s) and its time, largest |ω| in the picture while the bat shows half its length, and whether that
-    is a peak: where the bat turns end-on, ω of its image only grows until it is cut off, and there is nothing to compare."""
+    """Largest tip speed in the picture (px/s) and its time, largest |omega| in the picture while the bat shows half its length, and whether that
+    is a peak: where the bat turns end-on, omega of its image only grows until it is cut off, and there is nothing to compare."""
     t = np.arange(0.0, scene.duration, 0.001)
     true = scene.truth(t)
     k = int(np.argmax(true.tip_speed_px))
@@ -233,14 +233,14 @@ def show(case: str, fps: float, tally: Tally) -> None:
     count = len(tally.errors["kinetics"])
     peaks = sum(not np.isnan(e[1]) for e in tally.errors["kinetics"])
     print(
-        f"\n{case}, {fps:g} frames a second, {count} swings ({peaks} with a peak of ω in the picture), {tally.split} split, "
+        f"\n{case}, {fps:g} frames a second, {count} swings ({peaks} with a peak of \u03c9 in the picture), {tally.split} split, "
         f"{tally.seconds / count:.2f} s of one core each"
     )
-    print(f"  {'':24}{'peak tip speed, %':>24}{'peak ω, %':>24}")
+    print(f"  {'':24}{'peak tip speed, %':>24}{'peak omega, %':>24}")
     for name, found in accuracy.items():
         cells = [f"{found[what][0]:6.1f} /{found[what][1]:5.1f} ({found[what][2]:+.1f})" for what in ("speed", "omega")]
         print(f"  {name:24}{cells[0]:>24}{cells[1]:>24}")
-    print("  inside 1σ / 2σ, %:  " + "   ".join(f"{key} {a:.0f}/{b:.0f}" for key, (a, b) in coverage.items()), flush=True)
+    print("  inside 1\u03c3 / 2\u03c3, %:  " + "   ".join(f"{key} {a:.0f}/{b:.0f}" for key, (a, b) in coverage.items()), flush=True)
 
 
 def main() -> None:

@@ -215,7 +215,7 @@ def show(shot: str, kind: str, rows: dict[str, dict]) -> None:
     if "ffmpeg" in rows:
         for peer, ours in (("ffmpeg", rows["kinetics"]), ("OpenCV", rows["kinetics"]["alike"])):
             gain, bat = (ours[key] - rows[peer][key] for key in ("psnr", "bat"))
-            print(f"  {f'gain over {peer}':30}{gain:+8.2f}{'':8}{bat:+8.2f}  (target ≥ {TARGET} and ≥ 0)", flush=True)
+            print(f"  {f'gain over {peer}':30}{gain:+8.2f}{'':8}{bat:+8.2f}  (target \u2265 {TARGET} and \u2265 0)", flush=True)
 
 
 if __name__ == "__main__":

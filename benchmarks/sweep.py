@@ -1,4 +1,4 @@
-"""Error budget to choose a camera by: frame rate × exposure × pixel noise → errors of peak tip speed and ω, as a CSV and a plot.
+"""Error budget to choose a camera by: frame rate × exposure × pixel noise -> errors of peak tip speed and omega, as a CSV and a plot.
 
     python benchmarks/sweep.py -o DIR [--quick] [--batters 3] [--size 1920x1080]
 
@@ -6,9 +6,9 @@ Random batters × 6 shots before a still camera, as in motion.py. Exposure acts 
 smear of length v·exposure; what is read is the mean place over the exposure, which lies at its middle (and, on a curve, a little inside
 it), with the pixel noise across the smear and, along it, a further tenth of its length, as the two ends of a faint wedge are hard to see.
 That reading error of a tenth is an assumption, not a measurement; a tracker can know the length of the smear, so the estimator is given each
-sample's σ. Times are those of the middle of the exposure. A shutter can't be open longer than a frame lasts: those cells are empty.
+sample's sigma. Times are those of the middle of the exposure. A shutter can't be open longer than a frame lasts: those cells are empty.
 
-Writes sweep.csv (one row a cell: median and 90th percentile of |error| in %, share of the peaks inside 1σ and 2σ) and sweep.png.
+Writes sweep.csv (one row a cell: median and 90th percentile of |error| in %, share of the peaks inside 1 sigma and 2 sigma) and sweep.png.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FIELDS = ("fps", "exposure_s", "noise_px", "swings", "speed_median", "speed_p90
 
 
 def observe(scene: ShotScene, fps: float, exposure: float, noise: float, rng: np.random.Generator):
-    """Times (T,), hands and tip (T, 2) px, and the tip's σ per axis (T,) px, of frames exposed for ``exposure`` s."""
+    """Times (T,), hands and tip (T, 2) px, and the tip's sigma per axis (T,) px, of frames exposed for ``exposure`` s."""
     t = (np.arange(int(scene.duration * fps) - 1) + rng.uniform(0.5, 1.0)) / fps
     t = t[t + exposure / 2 < scene.duration]
     open_ = exposure * (np.arange(_MOMENTS) / (_MOMENTS - 1) - 0.5)
@@ -74,7 +74,7 @@ def measure(fps: float, exposure: float, noise: float, batters: list[ShotScene],
 
 
 def plot(rows: list[dict[str, float]], path: Path) -> None:
-    """Columns: noise. Rows: error of tip speed and of ω. One line a frame rate: dots at the median, a bar up to the 90th percentile."""
+    """Columns: noise. Rows: error of tip speed and of omega. One line a frame rate: dots at the median, a bar up to the 90th percentile."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
@@ -108,7 +108,7 @@ def plot(rows: list[dict[str, float]], path: Path) -> None:
         grid[1, column].set_xticks(range(len(exposures)), [f"1/{round(1 / exposure)}" for exposure in exposures])
         grid[1, column].set_xlabel("exposure, s", color=FAINT)
     grid[0, 0].set_ylabel("error of peak tip speed, %", color=TEXT, fontsize=11)
-    grid[1, 0].set_ylabel("error of peak ω, %", color=TEXT, fontsize=11)
+    grid[1, 0].set_ylabel("error of peak \u03c9, %", color=TEXT, fontsize=11)
     figure.text(0.02, 0.955, "How well a camera knows a swing", fontsize=17, weight="bold", color=TEXT)
     legend = (
         f"dot: median, bar: up to the 90th percentile, of {rows[0]['swings']:.0f} swings; the bat is about 290 px long; green: within 2 %"

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import autocast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -149,7 +150,7 @@ class Peer:
             noise = torch.randn_like(latents)
             timesteps = torch.randint(0, 1000, (len(latents),), device=self.device)
             noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
-            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            with autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 with torch.no_grad():
                     states = text(batch["input_ids"].to(self.device), return_dict=False)[0]
                 said = unet(noisy, timesteps, states, return_dict=False)[0]

@@ -156,7 +156,7 @@ def main() -> None:
         figures = {"lanczos_ms": lanczos_times(size), "files": files, "core": against_core(short, args.filters, args.repeats)}
     core = figures["core"]
     print(f"{args.size} ×2, {args.frames} frames, ESRGAN of {args.filters} filters, {os.cpu_count()} cores")
-    print(f"processor seconds a frame: kinetics {core['kinetics']:.3f}, core {core['core']:.3f}; speed {core['speed']:.2f} × (target ≥ 1.0)")
+    print(f"processor seconds a frame: kinetics {core['kinetics']:.3f}, core {core['core']:.3f}; speed {core['speed']:.2f} × (target \u2265 1.0)")
     print(f"largest difference {core['largest_difference_levels']:.2f} grey levels")
     ratio = files["ten_times"]["peak_mib"] / files["short"]["peak_mib"]
     print(f"to a file: {files['short']['s'] / args.frames:.3f} s a frame; peak memory {files['short']['peak_mib']:.0f} MiB, ten times as long {files['ten_times']['peak_mib']:.0f} MiB, ratio {ratio:.2f}")

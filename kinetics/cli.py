@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .commands import run_chain, run_compare, run_composites, run_pose, run_swing, run_synth
 from .dataset_command import add_dataset_arguments, run_dataset
 from .errors import KineticsError
+from .page_command import add_page_arguments, run_page
 from .restore_command import add_restore_arguments, run_restore
 from .score_command import add_score_arguments, run_score
 from .train_command import add_train_arguments, run_train
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def size_argument(text: str) -> tuple[int, int]:
-    """``1280x720`` → (1280, 720)."""
+    """``1280x720`` -> (1280, 720)."""
     try:
         width, height = (int(part) for part in text.lower().split("x"))
     except ValueError:
@@ -33,7 +34,7 @@ def size_argument(text: str) -> tuple[int, int]:
 
 
 def grid_argument(text: str) -> tuple[int, int]:
-    """``2x3`` → (2, 3): rows by columns."""
+    """``2x3`` -> (2, 3): rows by columns."""
     try:
         rows, cols = (int(part) for part in text.lower().split("x"))
     except ValueError:
@@ -55,7 +56,7 @@ def rate_argument(text: str) -> Fraction:
 
 
 def mark_argument(text: str) -> Mark:
-    """``41,655.5,300`` → the tip in frame 41."""
+    """``41,655.5,300`` -> the tip in frame 41."""
     from .motion.bat_track import read_mark
 
     try:
@@ -168,6 +169,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="start together; or strike together, each at its own pace (impact) or warped onto the first clip's time (dtw)",
     )  # fmt: skip
     add_subject(composites)
+
+    page = command("page", run_page, "A page of clips with Play All, opened from the disk: index.html and its media.")
+    add_page_arguments(page)
+    add_source(page)
 
     dataset = command("dataset", run_dataset, "Pictures of a batter's style to train on, chosen by the motion: crops, pose hints, masks, captions.")
     add_dataset_arguments(dataset)

@@ -26,11 +26,13 @@ def build_composites(
     *,
     grid: tuple[int, int] | None = None,
     tile: tuple[int, int] = (480, 270),
+    gif_width: int = 960,
     fps: Fraction = Fraction(30),
     skeletons: bool = True,
     sync: Literal["start", "impact", "dtw"] = "start",
     subject: str = "auto",
     download: bool = False,
+    poses: Sequence[PoseSequence] | None = None,
     progress: Callable[[str], Progress] | None = None,
 ) -> list[Path]:
     """Write ``shots_RxC.mp4/.gif`` and ``skeletons_RxC.mp4/.gif``.
@@ -45,6 +47,8 @@ def build_composites(
         By the number of clips when not given.
     tile : (width, height)
         Of each tile, in pixels.
+    gif_width : int
+        Of the GIFs at most, in pixels.
     fps : Fraction
         Frames per second of the composites.
     skeletons : bool
@@ -56,6 +60,8 @@ def build_composites(
         Whom to follow in each clip, see `kinetics.pose.extract.extract_pose`.
     download : bool
         Fetch the pose model when it is missing.
+    poses : one PoseSequence per clip, optional
+        The batters, where they are known already.
     progress : callable, optional
         Given the name of a step, returns its progress call.
 
@@ -86,14 +92,14 @@ def build_composites(
             progress=report(f"{kind} composite"),
         )  # fmt: skip
         gif = video.with_suffix(".gif")
-        save_gif(Clip(video), gif, width=min(960, cols * tile[0]), fps=Fraction(25, 2), progress=report(f"{kind} GIF"))
+        save_gif(Clip(video), gif, width=min(gif_width, cols * tile[0]), fps=Fraction(25, 2), progress=report(f"{kind} GIF"))
         written.extend((video, gif))
 
-    poses, times = [], None
+    times = None
     if sync != "start":
         from .compare.in_step import in_step_times
 
-        poses = _find_batters(clips, subject, download, report)
+        poses = poses or _find_batters(clips, subject, download, report)
         found = in_step_times(poses, how=sync, progress=report("lining up"))
         times = found.frame_times(fps, [clip.info.duration for clip in clips])
     compose("shots", clips, times)

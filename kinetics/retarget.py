@@ -33,7 +33,7 @@ LONGEST = 90
 #: Bones are never stretched or shrunk by more than this: beyond, one of the two was only seen end-on.
 MOST = 2.0
 
-#: A foot this high above the other, body heights, bears e⁻¹ times as much of where the body stands.
+#: A foot this high above the other, body heights, bears e^-1 times as much of where the body stands.
 BEARING = 0.03
 
 FEET = ("left_ankle", "right_ankle", "left_heel", "right_heel", "left_foot", "right_foot")
@@ -67,10 +67,10 @@ def retarget(pose: PoseSequence, reference: PoseSequence | None = None, *, scale
 
     Notes
     -----
-    Bone b of length ratio r_b: x'_joint = x'_parent + r_b·(x_joint − x_parent), where a missing parent is passed over with the mean ratio
+    Bone b of length ratio r_b: x'_joint = x'_parent + r_b·(x_joint - x_parent), where a missing parent is passed over with the mean ratio
     of the bones between. Lengths are the 90th percentile of what the bone shows, the longer of left and right, so foreshortening stays as
     it is in every frame; that both clips are seen from a like side is taken for granted. With a the place on the ground where the motion
-    begins and r the ratio of the legs, the pelvis goes where the feet land on a + r·(x_foot − a), each weighted by how near it is to the
+    begins and r the ratio of the legs, the pelvis goes where the feet land on a + r·(x_foot - a), each weighted by how near it is to the
     ground: feet that are planted stay planted, and the path through the picture is r times as long.
     """
     for body in (pose, reference):

@@ -16,21 +16,35 @@ from .motion import (
     TrackCamera,
     TrajectoryPlot,
 )
+from .path_viewer import PathExplorer
 from .pose import CleanSkeleton, ExtractSkeleton, FindPeople, KeypointsToSkeleton, SkeletonToKeypoints
 from .pose_files import LoadSkeleton, SaveSkeleton
+from .publish import PublishPage
 from .restore import RestoreFootage, UpscaleClip
 from .score import ScoreFrames, ScoreStyle
 from .style import BuildStyleDataset, LoadStyleDataset
 from .train import ReadLoraInfo, TrainStyleLora
+from .viewers import ClipPlayer
 
-NODES = [
-    LoadClips, SampleClips, NormaliseClip,
-    FindPeople, ExtractSkeleton, CleanSkeleton, SkeletonToKeypoints, KeypointsToSkeleton, SaveSkeleton, LoadSkeleton,
-    TrackCamera, StabiliseSkeleton, StabiliseClip, AlignSkeletons, TrackBat, MeasureSwing, TrajectoryPlot, DrawSwing, SaveSwing,
-    CompareShots, FindShot, PlayInStep, WarpShot, OverlaySkeletons, KineticChain, ShotSimilarity, SaveAnalysis,
-    DrawSkeleton, GridComposite, SaveGIF,
-    BuildStyleDataset, LoadStyleDataset, TrainStyleLora, ReadLoraInfo,
-    ScoreFrames, ScoreStyle,
-    PoseHints, ApplyBattingStyle, PoseConditionedFrames,
-    RestoreFootage, UpscaleClip,
-]  # fmt: skip
+# Keyed by node_id: tools that read a pack without importing it (comfy-test, ComfyUI-Manager) find the nodes here.
+# It stays in this module: on the pack's own __init__ the host would take it for a V1 pack and leave the V3 entry point out.
+NODE_CLASS_MAPPINGS = {
+    "CK_LoadClips": LoadClips, "CK_SampleClips": SampleClips, "CK_NormaliseClip": NormaliseClip,
+    "CK_FindPeople": FindPeople, "CK_ExtractSkeleton": ExtractSkeleton, "CK_CleanSkeleton": CleanSkeleton,
+    "CK_SkeletonToKeypoints": SkeletonToKeypoints, "CK_KeypointsToSkeleton": KeypointsToSkeleton,
+    "CK_SaveSkeleton": SaveSkeleton, "CK_LoadSkeleton": LoadSkeleton,
+    "CK_TrackCamera": TrackCamera, "CK_StabiliseSkeleton": StabiliseSkeleton, "CK_StabiliseClip": StabiliseClip,
+    "CK_AlignSkeletons": AlignSkeletons, "CK_TrackBat": TrackBat, "CK_MeasureSwing": MeasureSwing,
+    "CK_TrajectoryPlot": TrajectoryPlot, "CK_DrawSwing": DrawSwing, "CK_SaveSwing": SaveSwing,
+    "CK_CompareShots": CompareShots, "CK_FindShot": FindShot, "CK_PlayInStep": PlayInStep, "CK_WarpShot": WarpShot,
+    "CK_OverlaySkeletons": OverlaySkeletons, "CK_KineticChain": KineticChain, "CK_ShotSimilarity": ShotSimilarity,
+    "CK_SaveAnalysis": SaveAnalysis,
+    "CK_DrawSkeleton": DrawSkeleton, "CK_GridComposite": GridComposite, "CK_SaveGIF": SaveGIF,
+    "CK_BuildStyleDataset": BuildStyleDataset, "CK_LoadStyleDataset": LoadStyleDataset,
+    "CK_TrainStyleLoRA": TrainStyleLora, "CK_ReadLoRAInfo": ReadLoraInfo,
+    "CK_ScoreFrames": ScoreFrames, "CK_ScoreStyle": ScoreStyle,
+    "CK_PoseHints": PoseHints, "CK_ApplyBattingStyle": ApplyBattingStyle,
+    "CK_PoseConditionedFrames": PoseConditionedFrames,
+    "CK_ClipPlayer": ClipPlayer, "CK_PathExplorer": PathExplorer, "CK_PublishPage": PublishPage,
+    "CK_RestoreFootage": RestoreFootage, "CK_UpscaleClip": UpscaleClip,
+}  # fmt: skip

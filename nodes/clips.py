@@ -185,7 +185,7 @@ class NormaliseClip(io.ComfyNode):
 def report_text(report: NormaliseReport) -> str:
     """The report as a person reads it."""
     facts = (
-        f"{report.path.stem}: {report.frames_in} frames at {float(report.fps_in):.4g} fps → {report.frames_out} at {float(report.fps_out):.4g} fps, "
+        f"{report.path.stem}: {report.frames_in} frames at {float(report.fps_in):.4g} fps \u2192 {report.frames_out} at {float(report.fps_out):.4g} fps, "
         f"{report.size[0]}×{report.size[1]}, {report.duration:.2f} s"
     )
     return "\n".join([facts, *report.notes])

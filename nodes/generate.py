@@ -15,7 +15,16 @@ from ..kinetics.generate.canvas import FITS
 from ..kinetics.generate.instants import ELSEWHERE
 from ..kinetics.generate.plan import STYLES
 from ..kinetics.motion.phases import PHASES
-from .host import fingerprint_files, output_path, preview_image, preview_videos, report_progress, sentence_or_true, video_from
+from .host import (
+    fingerprint_files,
+    output_path,
+    preview_image,
+    preview_videos,
+    report_progress,
+    sentence_or_true,
+    video_from,
+    workflow_metadata,
+)
 from .io_types import CATEGORY, BatTrackSocket, HintPlanSocket, PoseKeypointSocket, PoseSequenceSocket, SwingSocket
 from .train import NO_LORA, existing_lora
 
@@ -268,6 +277,7 @@ class PoseConditionedFrames(io.ComfyNode):
                 io.String.Input("filename_prefix", default="correlated_kinetics/frames", tooltip="Name, or folder/name, inside ComfyUI's output folder."),
             ],
             outputs=[io.Video.Output(display_name="video", tooltip="The frames; the file lies in the output folder.")],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
         )  # fmt: skip
 
     @classmethod
@@ -291,7 +301,7 @@ class PoseConditionedFrames(io.ComfyNode):
             model, positive, negative, vae, Control(control_net, control_strength, 0.0, control_end), hints, sampling, latents, show()
         )
         path = output_path(filename_prefix, "frames.mp4", *size)
-        write_frames(frames, path, size, hints, fps, crf)
+        write_frames(frames, path, size, hints, fps, crf, workflow_metadata(cls))
         return io.NodeOutput(video_from(path), ui=preview_videos([path], io.FolderType.output))
 
 
@@ -301,7 +311,7 @@ def show():
     return lambda share, preview: bar.update_absolute(round(1000 * share), 1000, preview)
 
 
-def write_frames(frames, path: Path, size: tuple[int, int], hints, fps: float, crf: int) -> None:
+def write_frames(frames, path: Path, size: tuple[int, int], hints, fps: float, crf: int, metadata: dict[str, str] | None = None) -> None:
     """Stream frames to a file. An interrupt closes it after the frames that are finished, and is passed on."""
     from ..kinetics.generate.plan import HintPlan
     from ..kinetics.video.encode import VideoWriter
@@ -309,7 +319,7 @@ def write_frames(frames, path: Path, size: tuple[int, int], hints, fps: float, c
     planned = isinstance(hints, HintPlan)
     times = hints.pose.t - hints.pose.t[0] if planned and not fps else None
     stopped: InterruptProcessingException | None = None
-    with VideoWriter(path, *size, fps or (hints.fps if planned else 16.0), crf=crf) as video:
+    with VideoWriter(path, *size, fps or (hints.fps if planned else 16.0), crf=crf, metadata=metadata) as video:
         try:
             for number, frame in enumerate(frames):
                 picture = frame.clamp(0, 1).mul(255).round().byte().cpu().numpy()

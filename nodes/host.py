@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import folder_paths
+from comfy.cli_args import args
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy.utils import ProgressBar
 from comfy_api.v0_0_2 import InputImpl, io, ui
@@ -112,6 +114,15 @@ def preview_images(images: Sequence[np.ndarray], step: str) -> dict:
         Image.fromarray(image).save(path, compress_level=1)
         shown.append(saved_result(path, io.FolderType.temp))
     return {"images": shown}
+
+
+def workflow_metadata(node: type[io.ComfyNode]) -> dict[str, str]:
+    """The graph and the prompt of a node that asks for them, as core writes them into the files it saves; empty when the user wants none."""
+    hidden = node.hidden
+    if args.disable_metadata or hidden is None:
+        return {}
+    values = {**(hidden.extra_pnginfo or {}), **({} if hidden.prompt is None else {"prompt": hidden.prompt})}
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def image_tensor(image: np.ndarray):

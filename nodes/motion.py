@@ -1,8 +1,7 @@
-"""Motion: the camera taken out, skeletons laid on each other, the bat followed, its speed and ω measured, drawn and saved."""
+"""Motion: the camera taken out, skeletons laid on each other, the bat followed, its speed and omega measured, drawn and saved."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from comfy_api.v0_0_2 import io, ui
@@ -21,6 +20,8 @@ from .host import (
     video_from,
 )
 from .io_types import CATEGORY, BatTrackSocket, CameraSocket, PoseSequenceSocket, SwingSocket
+from .picks import lines_for, pick_name, read_marks
+from .viewer_files import player_payload
 
 BENCH = f"{CATEGORY}/Motion"
 
@@ -176,7 +177,7 @@ class TrackBat(io.ComfyNode):
                 CameraSocket.Input("camera", tooltip="Of this clip, from Track Camera."),
                 io.String.Input(
                     "marks", default="", multiline=True,
-                    tooltip="Tips that you marked, one per line: frame, x, y (frame from 0; pixels). Two or three in the swing are enough.",
+                    tooltip="Tips that you marked, one per line: frame, x, y (frame from 0; pixels), with the clip's name and a colon before it when it is for one clip of several. Two or three in the swing are enough; the button below lets you click on them.",
                 ),
                 io.Combo.Input("grip", options=["midpoint", "top", "bottom"], default="midpoint", tooltip="Where the hands are: between both, or the top or bottom hand on the handle."),
                 io.Boolean.Input(
@@ -191,7 +192,7 @@ class TrackBat(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, marks=None) -> bool | str:
-        return sentence_or_true(lambda: read_marks(marks or ""))
+        return sentence_or_true(lambda: read_marks(lines_for(marks or "")))
 
     @classmethod
     def execute(cls, clip, skeleton, camera, marks, grip, forearm_proxy, masks=None, boxes=None) -> io.NodeOutput:
@@ -200,9 +201,11 @@ class TrackBat(io.ComfyNode):
 
         opened = open_clip(clip)
         track = track_bat(
-            opened, skeleton, camera, masks=masks, boxes=boxes, marks=read_marks(marks), forearm=forearm_proxy, grip=grip, progress=report_progress()
-        )
-        return io.NodeOutput(track, ui=preview_image(draw_bat_sheet(track, opened), "bat"))
+            opened, skeleton, camera, masks=masks, boxes=boxes, marks=read_marks(lines_for(marks, opened)), forearm=forearm_proxy, grip=grip,
+            progress=report_progress(),
+        )  # fmt: skip
+        picker = player_payload([opened], [{"pose": skeleton, "track": track}], [pick_name(opened)])
+        return io.NodeOutput(track, ui=preview_image(draw_bat_sheet(track, opened), "bat") | {"clip_player": [picker]})
 
 
 class MeasureSwing(io.ComfyNode):
@@ -212,8 +215,8 @@ class MeasureSwing(io.ComfyNode):
             node_id="CK_MeasureSwing",
             display_name="Measure Swing",
             category=BENCH,
-            description="Tip speed and angular velocity ω of the bat with their standard errors, peaks, phases and impact, joint angles and speeds. "
-            "The plot shows them with 1σ and 2σ bands; what is odd is said below it, never clipped.",
+            description="Tip speed and angular velocity \u03c9 of the bat with their standard errors, peaks, phases and impact, joint angles and speeds. "
+            "The plot shows them with 1\u03c3 and 2\u03c3 bands; what is odd is said below it, never clipped.",
             search_aliases=["bat speed", "angular velocity", "omega", "tip speed", "kinematics", "savgol", "swing"],
             has_intermediate_output=True,
             inputs=[
@@ -256,7 +259,7 @@ class MeasureSwing(io.ComfyNode):
             outputs=[
                 SwingSocket.Output(display_name="swing", tooltip="The measurement."),
                 io.Float.Output(display_name="peak_speed", tooltip="Peak tip speed, in the unit per second."),
-                io.Image.Output(display_name="plot", tooltip="Speed and ω over time."),
+                io.Image.Output(display_name="plot", tooltip="Speed and \u03c9 over time."),
             ],
         )  # fmt: skip
 
@@ -306,7 +309,7 @@ class DrawSwing(io.ComfyNode):
             node_id="CK_DrawSwing",
             display_name="Draw Swing",
             category=BENCH,
-            description="The clip with skeleton, bat, the tip's fading trail, and live dials of tip speed and ω. Where nothing was measured, nothing is drawn.",
+            description="The clip with skeleton, bat, the tip's fading trail, and live dials of tip speed and \u03c9. Where nothing was measured, nothing is drawn.",
             search_aliases=["swing video", "overlay", "bat trail", "speed gun", "telestrator"],
             has_intermediate_output=True,
             inputs=[
@@ -386,10 +389,3 @@ def yardstick(choice: dict):
                 kind, (choice.get("metres"), "a marked length")
             )
             return MarkedLength(choice["frame"], (choice["x1"], choice["y1"]), (choice["x2"], choice["y2"]), metres, name)
-
-
-def read_marks(text: str) -> list:
-    """Marks from lines ``frame, x, y``; empty lines are left out."""
-    from ..kinetics.motion.bat_track import read_mark
-
-    return [read_mark(line) for line in re.split(r"[\n;]", text) if line.strip()]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from comfy_api.v0_0_2 import io
 
 from ..kinetics.errors import KineticsError
-from .host import image_tensor, model_folders, open_clip, preview_image, report_progress
+from .host import image_tensor, model_folders, open_clip, preview_image, report_progress, sentence_or_true
 from .io_types import CATEGORY, PoseKeypointSocket, PoseSequenceSocket
+from .picks import lines_for, pick_name, read_points
+from .viewer_files import player_payload
 
 if TYPE_CHECKING:
     from ..kinetics.pose.estimators import PoseEstimator
@@ -100,6 +102,11 @@ class ExtractSkeleton(io.ComfyNode):
             has_intermediate_output=True,
             inputs=[
                 io.Video.Input("clip", tooltip="One clip, or a list: the node runs once per clip."),
+                # Before the choices with inputs of their own: the front end gives a widget behind two of them the wrong value when it loads a workflow.
+                io.String.Input(
+                    "chosen", default="",
+                    tooltip="Where you clicked on the batter, written by the button below: x, y @ frame, with the clip's name and a colon before it when it is for one clip of several. Decides instead of subject; empty: subject decides.",
+                ),
                 estimator_input(),
                 io.DynamicCombo.Input(
                     "subject",
@@ -128,16 +135,22 @@ class ExtractSkeleton(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, clip, estimator, subject, boxes=None, masks=None) -> io.NodeOutput:
+    def validate_inputs(cls, chosen=None, **others) -> bool | str:
+        return sentence_or_true(lambda: read_points(lines_for(chosen or "")))
+
+    @classmethod
+    def execute(cls, clip, chosen, estimator, subject, boxes=None, masks=None) -> io.NodeOutput:
         from ..kinetics.draw import pose_preview_image
         from ..kinetics.pose.extract import extract_pose
 
         opened = open_clip(clip)
+        points = read_points(lines_for(chosen, opened))
         with chosen_estimator(estimator) as model:
             pose = extract_pose(
-                opened, model, subject=cls.subject_text(subject), boxes=boxes, masks=masks, progress=report_progress()
+                opened, model, subject=points[-1] if points else cls.subject_text(subject), boxes=boxes, masks=masks, progress=report_progress()
             )  # fmt: skip
-        return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton"))
+        picker = player_payload([opened], [{"pose": pose}], [pick_name(opened)])
+        return io.NodeOutput(pose, ui=preview_image(pose_preview_image(pose, opened), "skeleton") | {"clip_player": [picker]})
 
     @staticmethod
     def subject_text(choice: dict) -> str:

@@ -58,7 +58,7 @@ def host_modules(model, clip, vae, control_net) -> StyleModules:
     weights = base.diffusion_model.state_dict()
     unet, layout = build_unet(weights, "The model")
     if base.model_type not in PREDICTIONS:
-        raise KineticsError(OTHER_FAMILY.format(what="The model", why=f"it predicts {base.model_type.name}, not ε or v"))
+        raise KineticsError(OTHER_FAMILY.format(what="The model", why=f"it predicts {base.model_type.name}, not \u03b5 or v"))
     control = None
     if control_net is not None:
         net = getattr(control_net, "control_model", None)

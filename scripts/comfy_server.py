@@ -41,14 +41,19 @@ class ComfyServer:
     ----------
     log : path
         Everything the server prints.
+    pack : str
+        The pack's folder in ``custom_nodes``.
+    base : path, optional
+        A folder in place of the host's own for all of them, ``custom_nodes`` too.
     output, input, temp, user : path, optional
         Folders in place of the host's own.
     models : path, optional
         A folder of models (``checkpoints``, ``controlnet``, ...) beside the host's own.
     """
 
-    def __init__(self, log: Path, **folders: Path | None) -> None:
+    def __init__(self, log: Path, pack: str = "correlated_kinetics", **folders: Path | None) -> None:
         self.log = log
+        self.pack = pack
         self.folders = {name: Path(path).resolve() for name, path in folders.items() if path is not None}
         self.port = free_port()
         self.process: subprocess.Popen | None = None
@@ -60,7 +65,7 @@ class ComfyServer:
     def __enter__(self) -> ComfyServer:
         command = [
             sys.executable, "main.py", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch", "--disable-api-nodes",
-            "--disable-all-custom-nodes", "--whitelist-custom-nodes", "correlated_kinetics",
+            "--disable-all-custom-nodes", "--whitelist-custom-nodes", self.pack,
         ]  # fmt: skip
         if not has_gpu():
             command.append("--cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 READY = "window.app?.extensionManager && window.app.graph && document.querySelector('#graph-canvas')"
 #: The front end asks these about updates; there may be no network.
@@ -17,18 +18,24 @@ HARMLESS = ("Failed to load resource", "net::ERR", "preload", "releases", "Manag
 
 
 @contextmanager
-def open_frontend(address: str, size: tuple[int, int] = (1600, 1000), vue_nodes: bool = False) -> Iterator[Frontend]:
-    """The front end of a running server, in a browser that lives as long as the block."""
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium that lives as long as the block."""
     executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
         )
         try:
-            page = browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page()
-            yield Frontend(page, address, vue_nodes)
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def open_frontend(address: str, size: tuple[int, int] = (1600, 1000), vue_nodes: bool = False) -> Iterator[Frontend]:
+    """The front end of a running server, in a browser of its own."""
+    with open_browser() as browser:
+        yield Frontend(browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page(), address, vue_nodes)
 
 
 class Frontend:
@@ -63,6 +70,16 @@ class Frontend:
             "() => window.app.graph._nodes.map(n => ({id: n.id, type: n.type, broken: !!n.has_errors, known: n.type in LiteGraph.registered_node_types,"
             " size: [...n.size], least: [...n.computeSize()], widgets: (n.widgets || []).map(w => [w.name, w.value])}))"
         )
+
+    def drop_media(self, file: Path, kind: str) -> None:
+        """Drop a picture or a video on the canvas."""
+        transfer = self.page.evaluate_handle(
+            "([bytes, name, type]) => { const data = new DataTransfer(), raw = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));"
+            " data.items.add(new File([raw], name, {type})); return data }",
+            [base64.b64encode(file.read_bytes()).decode(), file.name, kind],
+        )
+        self.page.dispatch_event("#graph-canvas", "drop", {"dataTransfer": transfer})
+        self.page.wait_for_timeout(2500)
 
     def export_api(self) -> dict:
         """The graph in the form that is submitted, as the front end makes it."""

@@ -127,6 +127,7 @@ def train(
         The figures on held-out drawn samples (:func:`.score.measure`), also in the file's metadata.
     """
     import torch
+    from torch import autocast
 
     torch.manual_seed(seed)
     if device == "auto":
@@ -155,7 +156,7 @@ def train(
             pick = rng.integers(0, len(pool), BATCH)
             batch = augment(rng, pool.planes[pick], pool.blades[pick], pool.labels[pick])
             planes, blades, labels = (torch.from_numpy(part).to(device) for part in batch)
-            with torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+            with autocast(device, torch.bfloat16, enabled=device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
                 maps, none = module(planes)
             loss = losses(maps, none, blades.float() / 255, labels)
             optimiser.zero_grad(set_to_none=True)

@@ -39,12 +39,12 @@ class ShotComparison:
     joints : tuple of str
         That decided the fit.
     similarity : Similarity
-        other ≈ s R ref + t, fitted over the pairs of the path.
+        other ~ s R ref + t, fitted over the pairs of the path.
     alignment : Alignment
-        Frames of ``ref`` and of ``other``. On positions its cost is Σ over the path of Σ over the joints w‖other − (s R ref + t)‖², in the
-        square of ``other``'s unit, w the product of the confidences over its mean in that pair.
+        Frames of ``ref`` and of ``other``. On positions its cost is sum over the path of sum over the joints w|other - (s R ref + t)|², in
+        the square of ``other``'s unit, w the product of the confidences over its mean in that pair.
     unit : str
-        Of √cost.
+        Of sqrt(cost).
     history : tuple of float
         The positions' cost after each warping and each fit; it never rises.
     features : dict
@@ -205,13 +205,13 @@ def align_shots(
 ) -> tuple[Similarity, Alignment, tuple[float, ...]]:
     """Procrustes and warping in turn: each minimises the same cost with the other held fast, so it never rises.
 
-    The cost is Σ over the path of K Σ w‖other_j − (s R ref_i + t)‖² / Σ w over the K joints, w the product of the confidences, 0 where
-    either lacks the joint. It starts from the two bodies' mean place and size, unturned.
+    The cost is sum over the path of K sum w|other_j - (s R ref_i + t)|² / sum w over the K joints, w the product of the confidences, 0
+    where either lacks the joint. It starts from the two bodies' mean place and size, unturned.
 
     Returns
     -------
     Similarity
-        other ≈ s R ref + t.
+        other ~ s R ref + t.
     Alignment
         Frames of ``ref`` and ``other``.
     tuple of float

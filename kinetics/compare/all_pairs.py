@@ -29,7 +29,7 @@ _PER_JOB = 64
 class Bank(NamedTuple):
     """Clips one after another, shortest first.
 
-    ``values`` (ΣT, D) and ``weights`` (the same, or None); clip k is rows starts[k] to starts[k] + lengths[k]; ``band`` as it was given.
+    ``values`` (sum T, D) and ``weights`` (the same, or None); clip k is rows starts[k] to starts[k] + lengths[k]; ``band`` as it was given.
     """
 
     values: np.ndarray

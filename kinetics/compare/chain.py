@@ -81,7 +81,8 @@ class Chain:
         if self.path:
             steps = ", ".join(f"{edge.weight:.2f} at {1000 * edge.lag:.0f} ms" for edge in self.path_edges)
             end = "" if self.reaches_bat else "; no chain reaches the bat"
-            return f"{' → '.join(label(name) for name in self.path)}: {steps}{end}."
+            chain = " \u2192 ".join(label(name) for name in self.path)
+            return f"{chain}: {steps}{end}."
         if BAT in self.segments.left_out:
             return f"No chain reaches the bat (bat: {self.segments.left_out[BAT]})."
         if not any(edge.follower == BAT for edge in self.edges):
@@ -153,7 +154,7 @@ def find_chains(
 ) -> ChainSet:
     """Find the kinetic chain of each clip.
 
-    An edge i → j: i peaks first, the lagged correlation of their velocities along the swing axis is largest at τ* > 0 and at least
+    An edge i -> j: i peaks first, the lagged correlation of their velocities along the swing axis is largest at tau* > 0 and at least
     ``theta`` there, and it is more than chance. The chain is the path with the largest sum of weights from the ground (feet, pelvis and
     hips) to the bat; that there is none is an answer.
 
@@ -234,7 +235,7 @@ def find_chains(
 
 
 def label(name: str) -> str:
-    """A joint's name for people: ``left_knee`` → ``left knee``, ``bat_tip`` → ``bat``."""
+    """A joint's name for people: ``left_knee`` -> ``left knee``, ``bat_tip`` -> ``bat``."""
     return "bat" if name == BAT else name.replace("_", " ")
 
 

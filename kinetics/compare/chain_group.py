@@ -169,7 +169,7 @@ def common_times(poses: Sequence[PoseSequence], impacts: Sequence[float | None] 
 
 
 def _mapping(clip: int, segments: Segments, time_map: TimeMap | None):
-    """Clip time → common time."""
+    """Clip time -> common time."""
     if time_map is None:
         return lambda at: at - segments.clock
     own, common = (np.asarray(part, np.float64) for part in time_map)

@@ -1,6 +1,6 @@
 """Is a link more than chance? Segments are paired anew between clips, and the correlation that is left is what chance gives.
 
-Two bursts look alike at some lag whoever made them (independent ones reach ρ ≈ 0.93), so a correlation inside one clip proves nothing.
+Two bursts look alike at some lag whoever made them (independent ones reach rho ~ 0.93), so a correlation inside one clip proves nothing.
 What proves something is that one lag fits many clips. The statistic of a pair is therefore the mean correlation over the clips at the one
 lag that suits them best; and it is compared with what comes out when the leader of each clip is paired with the follower of another, each
 at its own time from the clips' clock (the shift predictor of Perkel, Gerstein and Moore 1967, doi:10.1016/S0006-3495(67)86597-4). What
@@ -101,8 +101,8 @@ def count_needed(alpha: float) -> int:
 
 
 def adjust(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """p corrected for many tests after Benjamini and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x): of the pairs kept at α, at
-    most the part α is expected to be chance. NaN stays NaN and doesn't count."""
+    """p corrected for many tests after Benjamini and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x): of the pairs kept at alpha,
+    at most the part alpha is expected to be chance. NaN stays NaN and doesn't count."""
     p = np.asarray(p, np.float64)
     found = np.full_like(p, np.nan)
     known = np.flatnonzero(np.isfinite(p))

@@ -31,7 +31,7 @@ WINDOW = (0.6, 0.15)
 #: A tip that goes more than so many times as fast as the faster hand looks like a slip of the tracker; what is beyond counts this part.
 REACH_RATIO, BEYOND = 5.0, 0.4
 
-#: Under this peak, trunk lengths/s (a trunk is near 0.5 m), nothing was swung; and a velocity has to be this many times its σ.
+#: Under this peak, trunk lengths/s (a trunk is near 0.5 m), nothing was swung; and a velocity has to be this many times its sigma.
 LEAST_SWING, LEAST_SIGNAL = 2.0, 4.0
 
 #: The slower foot stands, and so does the camera, when it mostly goes slower than this, trunk lengths/s.

@@ -76,7 +76,7 @@ def measure_published(pose: PoseSequence) -> Segments:
 
 
 def published_edges(segments: Segments) -> tuple[Edge, ...]:
-    """Edges i → j where i peaks first, τ* > 0, ρ ≥ 0.40 and p < 0.05."""
+    """Edges i -> j where i peaks first, tau* > 0, rho >= 0.40 and p < 0.05."""
     step, found = segments.step, []
     activation = np.abs(segments.velocity).argmax(axis=1)
     for i, leader in enumerate(segments.names):

@@ -1,7 +1,7 @@
 """The recurrence in machine code, where numba can be imported; :mod:`.wavefront` is its equal in NumPy.
 
 Four rows of the table advance together, each a column behind the one above it, so that none waits for another's result. Their local costs are
-sums of products, ‖f‖² + ‖g‖² − 2 f·g, a third of the work of differences squared; where that can't be trusted (:mod:`.local_cost`) they are
+sums of products, |f|² + |g|² - 2 f·g, a third of the work of differences squared; where that can't be trusted (:mod:`.local_cost`) they are
 taken from the differences.
 """
 
@@ -115,7 +115,7 @@ def _add_four_weighted(a, total, g0, g1, g2, g3, w0, w1, w2, w3, p0, p1, p2, p3,
 
 @_compile
 def _fill_weighted(left, right, i, first, last, a, total):
-    """Local costs of row i, D Σ w(f − g)² / Σ w; infinite where nothing is common."""
+    """Local costs of row i, D sum w(f - g)² / sum w; infinite where nothing is common."""
     n = left.shape[1] // 2
     f, wf, g, wg = left[:, :n], left[:, n:], right[:n], right[n:]
     a[:] = 0.0
@@ -245,7 +245,7 @@ def _fill_table(f, g, left, right, weighted, low, high, open_begin, packed):
     low, high : (T,) int64
         First column of the band in each row, and the one after its last; neither may fall.
     open_begin : bool
-    packed : (⌈T/4⌉, M) uint8, or (0, 0) when no path is wanted
+    packed : (ceil(T/4), M) uint8, or (0, 0) when no path is wanted
         Takes the directions; see :func:`_trace`.
     """
     frames, columns = f.shape[0], g.shape[0]
@@ -339,7 +339,7 @@ def _limits(frames, columns, band):
 def fill_costs(f, left, values, right, weighted, starts, lengths, offsets, bands, out):
     """Costs of one clip f (T, D), ``left`` (T, n), against some of a bank's, into ``out`` (len(starts),).
 
-    Clip k has the rows starts[k] to starts[k] + lengths[k] of ``values`` (ΣM, D); its right factors, widened, row by row, begin at offsets[k]
+    Clip k has the rows starts[k] to starts[k] + lengths[k] of ``values`` (sum M, D); its right factors, widened, row by row, begin at offsets[k]
     of ``right``; its band is bands[k].
     """
     nothing = np.empty((0, 0), np.uint8)

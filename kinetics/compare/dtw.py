@@ -1,7 +1,7 @@
 """Dynamic time warping: which frame of one shot belongs to which frame of another.
 
-D(i, j) = ‖fᵢ − gⱼ‖² + min(D(i−1, j−1), D(i−1, j), D(i, j−1)), D(0, 0) = 0 before the first frames (Sakoe and Chiba 1978,
-doi:10.1109/TASSP.1978.1163055, symmetric form without slope weights). Of equal predecessors the diagonal is taken, then i − 1, then j − 1.
+D(i, j) = |f_i - g_j|² + min(D(i-1, j-1), D(i-1, j), D(i, j-1)), D(0, 0) = 0 before the first frames (Sakoe and Chiba 1978,
+doi:10.1109/TASSP.1978.1163055, symmetric form without slope weights). Of equal predecessors the diagonal is taken, then i - 1, then j - 1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Alignment:
     Attributes
     ----------
     cost : float
-        Σ ‖fᵢ − gⱼ‖² over the path; the squared unit of the features.
+        sum |f_i - g_j|² over the path; the squared unit of the features.
     path : (n, 2) int64
         Frames of f and of g that belong together, in order. Every step is one of (1, 1), (1, 0), (0, 1), counted without :attr:`skipped`.
     local : (n,) float64
@@ -78,10 +78,10 @@ def dtw(
         Features, frame by frame, of any lengths from 1.
     band : int or float, optional
         Sakoe-Chiba radius in frames, or (a fraction up to 1) as a part of the shorter sequence, rounded down. On unequal lengths the band
-        is the strip −r − max(0, T − M) ≤ j − i ≤ r + max(0, M − T): slope 1, holding both corners, r wide beyond them.
+        is the strip -r - max(0, T - M) <= j - i <= r + max(0, M - T): slope 1, holding both corners, r wide beyond them.
     weights : ((T, D), (M, D)) arrays, optional
-        Not negative, e.g. confidences. The local cost is then D Σ wf wg (f − g)² / Σ wf wg: what one side doesn't show has no part in it,
-        and no share of zero. Two frames that show nothing in common are never paired.
+        Not negative, e.g. confidences. The local cost is then D sum wf wg (f - g)² / sum wf wg: what one side doesn't show has no part in
+        it, and no share of zero. Two frames that show nothing in common are never paired.
     missing : {"refuse", "mask"}
         NaN is an error, unless its weight is 0, or gets weight 0. A frame without any weight is left out (:attr:`Alignment.skipped`).
     open_begin, open_end : bool

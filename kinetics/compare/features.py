@@ -67,8 +67,8 @@ def compute_features(
         For positions, already laid on each other (:func:`.align.align_shots`), or ``root``.
     kinds : mapping of kind to weight, or kinds
         ``positions``: places in trunk lengths of the first shot (from the ``root``: of each shot's own). ``angles``: elbows, shoulders,
-        hips and knees, each as the cosine and sine of the signed angle, so that a turn through π is no jump. ``velocities``: of the joints,
-        trunk lengths a second. ``tip_speed``: of the bat.
+        hips and knees, each as the cosine and sine of the signed angle, so that a turn through pi is no jump. ``velocities``: of the
+        joints, trunk lengths a second. ``tip_speed``: of the bat.
         One kind keeps its unit. Several are each divided by their spread over all shots (root mean squared distance of a frame from the
         mean frame), so that equal weights count equally; the weight multiplies the squared distance.
     joints : names, optional

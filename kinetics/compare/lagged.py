@@ -14,7 +14,7 @@ _STILL = 1e-9
 def correlate(leaders: np.ndarray, followers: np.ndarray, reach: int) -> np.ndarray:
     """Pearson correlation of every leader with every follower at every lag, over the samples that both have.
 
-    ρ_ab(l) = corr(x_a(k), y_b(k + l)) over the k at which both are there; the mean and the spread are those of these samples, so that a
+    rho_ab(l) = corr(x_a(k), y_b(k + l)) over the k at which both are there; the mean and the spread are those of these samples, so that a
     shift isn't paid for by a shorter overlap (dividing by the full length, as is common, draws every peak towards lag 0).
 
     Parameters
@@ -29,7 +29,7 @@ def correlate(leaders: np.ndarray, followers: np.ndarray, reach: int) -> np.ndar
     Returns
     -------
     (2·reach + 1, ..., A, B) float64
-        Lags −reach to reach; a positive one means that the leader is earlier. NaN where under :data:`LEAST_OVERLAP` of the
+        Lags -reach to reach; a positive one means that the leader is earlier. NaN where under :data:`LEAST_OVERLAP` of the
         longest series overlap, or a series doesn't move there.
     """
     x, x_there = _filled(leaders)
@@ -58,7 +58,7 @@ def find_peak(rho: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     rho : (2·reach + 1, ...)
-        Correlation at lags −reach to reach.
+        Correlation at lags -reach to reach.
     step : float
         Seconds between lags.
 
@@ -82,18 +82,18 @@ def find_peak(rho: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def correlate_published(x: np.ndarray, y: np.ndarray, reach: int) -> np.ndarray:
-    """The paper's ρ(τ): both series to zero mean and unit population deviation, full cross-correlation divided by T.
+    """The paper's rho(tau): both series to zero mean and unit population deviation, full cross-correlation divided by T.
 
     Parameters
     ----------
     x, y : (T,)
         Without gaps.
     reach : int
-        Largest lag, frames; lags beyond T − 1 are left out.
+        Largest lag, frames; lags beyond T - 1 are left out.
 
     Returns
     -------
-    (2·min(reach, T − 1) + 1,) float64
+    (2·min(reach, T - 1) + 1,) float64
         Positive lags: ``x`` leads.
     """
     a, b = ((part - part.mean()) / part.std() for part in (x, y))
@@ -104,7 +104,7 @@ def correlate_published(x: np.ndarray, y: np.ndarray, reach: int) -> np.ndarray:
 
 
 def effective_samples(x: np.ndarray, y: np.ndarray) -> float:
-    """How many independent samples two series are worth when they are correlated: Bartlett's n / Σ r_x(k) r_y(k).
+    """How many independent samples two series are worth when they are correlated: Bartlett's n / sum r_x(k) r_y(k).
 
     Over all lags k for which samples are there (Bartlett 1946, doi:10.2307/2983611; Pyper and Peterman 1998, doi:10.1139/f98-104): a
     single burst, however many frames it spans, is worth one or two.
@@ -134,7 +134,7 @@ def effective_samples(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def effective_samples_published(x: np.ndarray, y: np.ndarray) -> float:
-    """The paper's N_eff = T (1 − r_x r_y)/(1 + r_x r_y), r the correlation of a series with itself one frame later."""
+    """The paper's N_eff = T (1 - r_x r_y)/(1 + r_x r_y), r the correlation of a series with itself one frame later."""
     r = [float(np.corrcoef(part[:-1], part[1:])[0, 1]) for part in (x, y)]
     return len(x) * (1 - r[0] * r[1]) / (1 + r[0] * r[1])
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-#: ‖f‖² + ‖g‖² − 2 f·g loses about eps (‖f‖² + ‖g‖²). Below this part of it a distance is computed again from the differences, so that
+#: |f|² + |g|² - 2 f·g loses about eps (|f|² + |g|²). Below this part of it a distance is computed again from the differences, so that
 #: every one is right to 1e-10 of itself (1e-9 with weights), and frames that are equal cost exactly nothing.
 CANCELS = 1e-5
 
@@ -21,7 +21,7 @@ _CHUNK = 12_000
 
 
 class LocalCost:
-    """c(i, j) = ‖fᵢ − gⱼ‖², or D Σ wf wg (f − g)² / Σ wf wg with weights: what is missing on either side has no part in the mean.
+    """c(i, j) = |f_i - g_j|², or D sum wf wg (f - g)² / sum wf wg with weights: what is missing on either side has no part in the mean.
 
     Parameters
     ----------

@@ -24,9 +24,9 @@ class Similarity:
     ----------
     names : tuple of N str
     distance : (N, N) float64
-        √(2 cost / (Tᵢ + Tⱼ) / parts): root mean squared distance of a joint (an angle, a speed) from its partner, about, as a path has half
-        of all frames when nothing is stretched. 0 on the diagonal; infinite between shots without joints in common. Several kinds of
-        features are not divided by their parts: the unit is then their common spread.
+        sqrt(2 cost / (T_i + T_j) / parts): root mean squared distance of a joint (an angle, a speed) from its partner, about, as a path
+        has half of all frames when nothing is stretched. 0 on the diagonal; infinite between shots without joints in common. Several kinds
+        of features are not divided by their parts: the unit is then their common spread.
     unit : str
         Of the distances; ``""`` when several kinds of features are mixed.
     features : dict
@@ -55,7 +55,7 @@ class Similarity:
         return [(self.names[k], float(self.distance[row, k])) for k in others[:count]]
 
     def tree(self, linkage: str = "average") -> np.ndarray:
-        """(N − 1, 4) hierarchical clustering, as SciPy's ``linkage`` gives it, leaves ordered so that neighbours are alike.
+        """(N - 1, 4) hierarchical clustering, as SciPy's ``linkage`` gives it, leaves ordered so that neighbours are alike.
 
         Raises
         ------

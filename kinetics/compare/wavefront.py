@@ -24,7 +24,7 @@ _CHUNK = 128
 def limits(frames: int, columns: int, band: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Sakoe-Chiba band of each row of the table: its first column, and the one after its last.
 
-    Row i holds the columns j with −r − max(0, T − M) ≤ j − i ≤ r + max(0, M − T): a strip of slope 1 that holds both corners, r wide
+    Row i holds the columns j with -r - max(0, T - M) <= j - i <= r + max(0, M - T): a strip of slope 1 that holds both corners, r wide
     beyond them. So tslearn and dtaidistance lay it for clips of unequal length; aeon's follows the line from corner to corner.
 
     Returns
@@ -43,7 +43,7 @@ def block_rows(band: int | None) -> int:
 
 
 def sweep(table: np.ndarray) -> None:
-    """Turn costs into D(i, j) = c(i, j) + min(D(i−1, j−1), D(i−1, j), D(i, j−1)), anti-diagonal by anti-diagonal, in place.
+    """Turn costs into D(i, j) = c(i, j) + min(D(i-1, j-1), D(i-1, j), D(i, j-1)), anti-diagonal by anti-diagonal, in place.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from ..video.placement import place
 #: follow: a box of one size that goes with him.
 FITS = ("batter", "follow", "whole", "fill")
 
-#: The box that follows is smoothed by a Gaussian of this σ, s.
+#: The box that follows is smoothed by a Gaussian of this sigma, s.
 SMOOTH = 0.25
 
 #: The body goes on beyond the joints: a crown and shoes, body lengths in the picture, on each side.

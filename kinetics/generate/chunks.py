@@ -64,7 +64,7 @@ def join_chunks(made: Iterator[tuple[Chunk, np.ndarray]], overlaps: list[int]) -
     Yields
     ------
     (H, W, 3)
-        Where two chunks overlap, (1 − w)·earlier + w·later with w of :func:`blend_weights`.
+        Where two chunks overlap, (1 - w)·earlier + w·later with w of :func:`blend_weights`.
     """
     held: list[np.ndarray] = []
     for (chunk, frames), after in zip(made, overlaps, strict=True):

@@ -53,7 +53,7 @@ def resample_key_frames(swing: SwingMeasurement) -> np.ndarray:
 
 
 def phase_at(swing: SwingMeasurement | None, t: np.ndarray) -> tuple[str, ...]:
-    """Phase of every instant; within impact's σ (or half a frame of the clip) of it, ``impact``; :data:`ELSEWHERE` outside them."""
+    """Phase of every instant; within impact's sigma (or half a frame of the clip) of it, ``impact``; :data:`ELSEWHERE` outside them."""
     if swing is None:
         return (ELSEWHERE,) * len(t)
     names = [swing.phases.at(instant) or ELSEWHERE for instant in t]

@@ -1,6 +1,6 @@
 """Points of the background found again from frame to frame, and the similarity that they tell.
 
-Points are complex numbers x + iy from the middle of the picture, so that a similarity is z → s·z + t.
+Points are complex numbers x + iy from the middle of the picture, so that a similarity is z -> s·z + t.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def measure_pair(a: View, b: View, mask: np.ndarray, s: complex = 1.0, t: comple
     mask : (H, W) uint8
         255 where frame b may show background.
     s, t : complex
-        Where the camera is thought to have gone, frame a → frame b, from the middle of the picture.
+        Where the camera is thought to have gone, frame a -> frame b, from the middle of the picture.
     near : bool
         That is true to a few pixels.
     """

@@ -20,9 +20,9 @@ class Banded:
 
     Notes
     -----
-    A = L Lᵀ by LAPACK; for the inverse L is cut into blocks, L_k on and F_k below its diagonal. The inverse follows backwards
-    (Takahashi's recursion; Rue and Martino 2007, doi:10.1016/j.jspi.2006.07.016): with G = F_k L_k⁻¹,
-    Σ_{k+1,k} = −Σ_{k+1,k+1} G and Σ_{k,k} = L_k⁻ᵀL_k⁻¹ + Gᵀ Σ_{k+1,k+1} G.
+    A = L L^T by LAPACK; for the inverse L is cut into blocks, L_k on and F_k below its diagonal. The inverse follows backwards
+    (Takahashi's recursion; Rue and Martino 2007, doi:10.1016/j.jspi.2006.07.016): with G = F_k L_k^-1,
+    S_{k+1,k} = -S_{k+1,k+1} G and S_{k,k} = L_k^-TL_k^-1 + G^T S_{k+1,k+1} G.
     """
 
     def __init__(self, bands: np.ndarray) -> None:
@@ -34,13 +34,13 @@ class Banded:
         self._inverse_bands: np.ndarray | None = None
 
     def solve(self, y: np.ndarray) -> np.ndarray:
-        """A⁻¹ y for y (n, k)."""
+        """A^-1 y for y (n, k)."""
         from scipy.linalg import cho_solve_banded
 
         return cho_solve_banded((self._lower, True), y, check_finite=False)
 
     def sample(self, noise: np.ndarray) -> np.ndarray:
-        """Turn standard normal (n, k) into draws from N(0, A⁻¹): L⁻ᵀ times them."""
+        """Turn standard normal (n, k) into draws from N(0, A^-1): L^-T times them."""
         from scipy.linalg import solve_banded
 
         upper = np.zeros_like(self._lower)
@@ -65,7 +65,7 @@ class Banded:
         return diagonal, below
 
     def inverse_bands(self) -> np.ndarray:
-        """(width + 1, n): the band of A⁻¹, as ``bands``."""
+        """(width + 1, n): the band of A^-1, as ``bands``."""
         if self._inverse_bands is not None:
             return self._inverse_bands
         diagonal, below = self._blocks()
@@ -73,7 +73,7 @@ class Banded:
         inverse = np.linalg.inv(diagonal)
         G = below @ inverse
         own = np.swapaxes(inverse, 1, 2) @ inverse
-        full = np.zeros((count, 2 * b, b))  # Σ_{k,k} over Σ_{k+1,k}
+        full = np.zeros((count, 2 * b, b))  # S_{k,k} over S_{k+1,k}
         full[-1, :b] = own[-1]
         for k in range(count - 2, -1, -1):
             full[k, b:] = -full[k + 1, :b] @ G[k]

@@ -54,7 +54,7 @@ def track_bat(
         Toes that the user marked, in pixels of their frame: trusted, and what they teach (colour, length, side) leads the image tracker
         through the frames around.
     forearm : bool
-        Where nothing else is seen, point the bat along the forearms: a guess, flagged, with a wide σ.
+        Where nothing else is seen, point the bat along the forearms: a guess, flagged, with a wide sigma.
     grip : {"midpoint", "top", "bottom"}
         What the hand proxy is.
     network : BatNetwork, path or bool, optional

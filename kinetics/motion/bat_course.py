@@ -64,7 +64,8 @@ class Course:
         return bool(self._fit.span[0] <= t <= self._fit.span[1])
 
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Hands and hands → toe, (n, 2) px of the reference frame, and the latter's σ per axis (n,); beyond the ends as at the ends."""
+        """Hands and hands -> toe, (n, 2) px of the reference frame, and the latter's sigma per axis (n,); beyond the ends as at the
+        ends."""
         times = np.clip(times, *self._fit.span)
         drawn = self._fit.draw(times, np.random.default_rng(0), 30).bat
         mean = drawn.mean(axis=1)
@@ -176,7 +177,7 @@ class Search:
         return self._judged(x, min(others, default=np.inf if before is None else before.ahead), open_)
 
     def _smear(self, x: np.ndarray) -> Smear:
-        """``x``: pivot → toe, turn, stretch; bat lengths and rad."""
+        """``x``: pivot -> toe, turn, stretch; bat lengths and rad."""
         reach = np.hypot(x[0], x[1]) * self._length
         return Smear(float(np.arctan2(x[1], x[0])), float(reach), float(x[2]), float(x[3]) * self._length)
 

@@ -1,9 +1,9 @@
 """The bat as a turning, shortening vector from the hands to the tip, fitted so that its velocity's error is known.
 
 Polar channels (angle, length) break down when the bat points at the camera; Cartesian ones carry the turn itself as roughness. So
-the vector z = b − ĥ, a complex number, is fitted twice: in a frame that turns with it, z e^{−iϑ} with ϑ the smoothed angle, and as it
-stands. Turning leaves the noise as it is, so both fits explain the same numbers: draws of both stand side by side, as many of each as its
-likelihood earns.
+the vector z = b - h_hat, a complex number, is fitted twice: in a frame that turns with it, z e^{-i theta} with theta the smoothed angle,
+and as it stands. Turning leaves the noise as it is, so both fits explain the same numbers: draws of both stand side by side, as many of
+each as its likelihood earns.
 """
 
 from __future__ import annotations
@@ -128,12 +128,12 @@ def _judge_group(
 
 
 def _complex(y: np.ndarray) -> np.ndarray:
-    """(n, 2, ...) → (n, ...)."""
+    """(n, 2, ...) -> (n, ...)."""
     return y[:, 0] + 1j * y[:, 1]
 
 
 def _planar(z: np.ndarray) -> np.ndarray:
-    """(n,) → (n, 2)."""
+    """(n,) -> (n, 2)."""
     return np.stack([z.real, z.imag], axis=1)
 
 
@@ -341,6 +341,6 @@ class BatFit:
             bats.append(z)
             rates.append(rate)
         bat, rate = np.concatenate(bats, axis=1), np.concatenate(rates, axis=1)
-        # An error of the hands cancels in h + (b − h), so the tip's velocity takes none; the bat's angle does.
+        # An error of the hands cancels in h + (b - h), so the tip's velocity takes none; the bat's angle does.
         held, turning = bat - off_place, rate - off_rate
         return Draws(velocity=moving + rate, bat=held, turn=(held.conj() * turning).imag / np.abs(held) ** 2)

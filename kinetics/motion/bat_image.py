@@ -69,11 +69,11 @@ class Look:
     read: Toe | None = None
 
     def in_reference(self, points: np.ndarray) -> np.ndarray:
-        """Pixels of the view → pixels of the shot's reference frame."""
+        """Pixels of the view -> pixels of the shot's reference frame."""
         return at(self.patch.to_reference @ np.linalg.inv(self.patch.to_view), points)
 
     def in_view(self, points: np.ndarray) -> np.ndarray:
-        """Pixels of the shot's reference frame → pixels of the view."""
+        """Pixels of the shot's reference frame -> pixels of the view."""
         return at(self.patch.to_view @ np.linalg.inv(self.patch.to_reference), points)
 
     def unit(self, length: float) -> float:

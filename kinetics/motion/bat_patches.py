@@ -26,9 +26,9 @@ class Patch:
     image : (PATCH, PATCH, 3) uint8
         RGB; what lies outside the frame is black.
     to_patch : (3, 3)
-        Pixels of the frame → pixels of the patch (a scaling and a shift).
+        Pixels of the frame -> pixels of the patch (a scaling and a shift).
     to_reference : (3, 3)
-        Pixels of the frame → pixels of the shot's reference frame.
+        Pixels of the frame -> pixels of the shot's reference frame.
     shows : (PATCH, PATCH) uint8
         :data:`SCENE`, :data:`GRAPHICS` (what stands still on the screen) or :data:`OUTSIDE` (of the frame).
     """
@@ -41,7 +41,7 @@ class Patch:
 
     @property
     def to_view(self) -> np.ndarray:
-        """Pixels of the frame → pixels of the view, the middle part of the patch."""
+        """Pixels of the frame -> pixels of the view, the middle part of the patch."""
         return _shifted((SIDE - PATCH) / 2) @ self.to_patch
 
     def view(self) -> np.ndarray:
@@ -83,7 +83,7 @@ def cut_patch(
     length : float
         Bat length, px of the frame.
     to_reference : (3, 3)
-        Pixels of the frame → pixels of the shot's reference frame.
+        Pixels of the frame -> pixels of the shot's reference frame.
     graphics : (H, W) bool, optional
         What stands still on the screen whatever the camera does.
     """

@@ -73,7 +73,7 @@ def _named(path: np.ndarray, frames: Sequence[Candidates]) -> np.ndarray:
 
 
 def _arm(frame: Candidates) -> np.ndarray:
-    """(K,) complex: pivot → toe."""
+    """(K,) complex: pivot -> toe."""
     return (frame.toe - frame.pivot) @ np.array([1.0, 1.0j])
 
 

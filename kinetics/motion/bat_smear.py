@@ -42,7 +42,7 @@ BANDS, _TINT, _LIGHT = 8, 35.0, 15.0
 
 @dataclass(frozen=True)
 class Blade:
-    """Colours along the blade, hands → toe, from :data:`_FROM` to its end.
+    """Colours along the blade, hands -> toe, from :data:`_FROM` to its end.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Smear:
     Attributes
     ----------
     angle, reach : float; rad, px of the view
-        Of hands → toe at the middle of the exposure.
+        Of hands -> toe at the middle of the exposure.
     turn, stretch : float; rad, px of the view
         By how much both change from its beginning to its end.
     """
@@ -140,7 +140,7 @@ class Ground:
         Returns
         -------
         gained, could : float
-            The likelihood is that of Gaussian noise about (1 − Σ α) ground + Σ α c, α the part of the exposure in which a band of the blade covers a
+            The likelihood is that of Gaussian noise about (1 - sum alpha) ground + sum alpha c, alpha the part of the exposure in which a band of the blade covers a
             pixel and c its colour, which is fitted, held to ``blade`` by its covariance; of a bat in front of the body, or of one behind it where
             that is likelier.
         """
@@ -167,7 +167,7 @@ class Ground:
         band = np.clip((along / reach - _FROM) * (BANDS / (1 - _FROM)), 0, BANDS - 1).astype(int).reshape(len(toes), -1)[:, there]
         share = np.bincount((band * len(there) + np.arange(len(there))).ravel(), cover.ravel(), BANDS * len(there)).reshape(BANDS, -1)
         scale, off, back = (plane[part].reshape((high - low).prod(), -1)[there].astype(np.float64) for plane in (self._scale, self._off, self._back))
-        # What changes at a pixel is Σ α (c − ground): linear in the colours.
+        # What changes at a pixel is sum alpha (c - ground): linear in the colours.
         ground = share.sum(axis=0)[:, None] * back
         prior = np.linalg.inv(blade.covariance())
         found = []

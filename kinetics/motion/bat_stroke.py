@@ -185,7 +185,7 @@ class _Stroke:
         return search.best([*starts, *look.toe[np.argsort(-look.score)[:2]]], self._open, None)
 
     def _joined(self, k: int, read: Read) -> tuple[np.ndarray, float]:
-        """The toe, px of the reference frame, and its σ: what was accepted, what was read, both, or NaN."""
+        """The toe, px of the reference frame, and its sigma: what was accepted, what was read, both, or NaN."""
         found, old, sigma = self._looks[k].in_reference(read.toe), self._old[k], self._old_sigma[k]
         same = np.linalg.norm(found - old) < _SAME * self._unit[k]
         slow = read.moving < SLOW
@@ -222,6 +222,6 @@ class _Stroke:
 
 
 def _hands(look: Look) -> tuple[np.ndarray, float]:
-    """(2,) px of the reference frame, and σ in bat lengths."""
+    """(2,) px of the reference frame, and sigma in bat lengths."""
     sure = look.witness is not None and look.witness.grip_sure >= _GRIP_SURE
     return look.in_reference(look.witness.grip if sure else look.hand), _SEEN if sure else _POSED

@@ -22,7 +22,7 @@ class Camera:
     t : (T,) s
         The frames' own timestamps.
     matrix : (T, 3, 3)
-        Frame px → reference px, homogeneous, ``matrix[:, 2, 2] = 1``; NaN where the camera is unknown.
+        Frame px -> reference px, homogeneous, ``matrix[:, 2, 2] = 1``; NaN where the camera is unknown.
     shot : (T,) int
         From 0, one more after each cut: frames of different shots have nothing to do with one another.
     residual : (T,) px
@@ -84,7 +84,7 @@ class Camera:
 
     @property
     def zoom(self) -> np.ndarray:
-        """(T,) local scale of the map frame → reference at the middle of the picture: the root of its area scale; NaN where unknown."""
+        """(T,) local scale of the map frame -> reference at the middle of the picture: the root of its area scale; NaN where unknown."""
         x, y = 0.5 * (np.asarray(self.size) - 1)
         m = self.matrix
         w = m[:, 2, 0] * x + m[:, 2, 1] * y + m[:, 2, 2]
@@ -92,11 +92,11 @@ class Camera:
         return np.sqrt(np.abs(np.linalg.det(np.where(np.isfinite(m), m, 0.0)) / w**3))
 
     def to_reference(self, points: np.ndarray) -> np.ndarray:
-        """Frame pixels (T, ..., 2) → pixels of each frame's reference; NaN where the camera or the point is unknown."""
+        """Frame pixels (T, ..., 2) -> pixels of each frame's reference; NaN where the camera or the point is unknown."""
         return apply_maps(self.matrix, points)
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:
-        """Reference pixels (T, ..., 2) → pixels of each frame; NaN where the camera or the point is unknown."""
+        """Reference pixels (T, ..., 2) -> pixels of each frame; NaN where the camera or the point is unknown."""
         return apply_maps(invert_maps(self.matrix), points)
 
     def between(self, i: int, j: int) -> np.ndarray:

@@ -81,7 +81,7 @@ class PairFinder:
         return None
 
     def _step(self, i: int, j: int) -> tuple[complex, complex]:
-        """Frame i → frame j by the chain; both of one piece."""
+        """Frame i -> frame j by the chain; both of one piece."""
         (_, s, t), (_, s_there, t_there) = self._chain[i], self._chain[j]
         ratio = s_there / s
         return ratio, t_there - ratio * t

@@ -2,7 +2,7 @@
 
 A clip of 24 pictures a second stored at 30 shows each picture at the first of its own frames after it was taken: its timestamp is late by anything
 up to one frame. Velocities on those stamps alternate: measured on drawn swings, 20 and 24 pictures a second stored at 30, they put the peak off by
-16 to 25 % in the middle and the σ by far too small; on even times 1 to 5 %, as with the true ones. Where the repeats follow no pattern nobody knows: frames may have been
+16 to 25 % in the middle and the sigma by far too small; on even times 1 to 5 %, as with the true ones. Where the repeats follow no pattern nobody knows: frames may have been
 lost, and the stamps of the others be right, or they may be late; then the stamps stand and count as known to a frame.
 
 All times together may still be off by half a frame: programs show a picture at the first frame after it was taken, or at the nearest one, and a
@@ -30,7 +30,7 @@ MOSTLY = 0.15
 def picture_times(t: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Times of the frames that aren't repeats, as even as their stamps allow.
 
-    Around repeats the times s minimise the sum of squared second differences with |s − t| ≤ half a frame. Where that makes them even they are
+    Around repeats the times s minimise the sum of squared second differences with |s - t| <= half a frame. Where that makes them even they are
     taken; elsewhere, and without repeats, s = t.
 
     Parameters
@@ -44,7 +44,7 @@ def picture_times(t: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.nda
     (n,) s
         One per frame that isn't a repeat; increasing.
     (n,) s
-        Standard error of each: 0 where the pictures were taken evenly or nothing repeats, else that of a time known to one frame, frame/√12.
+        Standard error of each: 0 where the pictures were taken evenly or nothing repeats, else that of a time known to one frame, frame/sqrt(12).
     """
     from scipy.ndimage import maximum_filter1d, minimum_filter1d
     from scipy.optimize import lsq_linear
@@ -94,7 +94,7 @@ def shot_clock(t: np.ndarray, here: np.ndarray, repeat: np.ndarray) -> tuple[np.
 
 
 def stretch_sigma(clock: np.ndarray, late: np.ndarray) -> np.ndarray:
-    """Relative standard error that unsure times leave in a velocity, which is seen over two intervals: √2 σ_t / (t₊ − t₋)."""
+    """Relative standard error that unsure times leave in a velocity, which is seen over two intervals: sqrt(2) sigma_t / (t+ - t-)."""
     span = np.full(len(clock), np.inf)
     span[1:-1] = clock[2:] - clock[:-2]
     return np.sqrt(2) * late / span

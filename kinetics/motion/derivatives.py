@@ -1,7 +1,7 @@
 """Velocity and acceleration of tracks, smoothed or not, with the standard error that the noise of the positions leaves in them.
 
 Centred differences and Savitzky-Golay are one thing here: at each sample a polynomial through, or fitted to, a few neighbours in
-seconds. Its value and derivatives are sums Σ c·x over those neighbours, so independent noise σ comes out as √(Σ c²σ²).
+seconds. Its value and derivatives are sums sum c·x over those neighbours, so independent noise sigma comes out as sqrt(sum c² sigma²).
 """
 
 from __future__ import annotations
@@ -70,12 +70,13 @@ def differentiate(
     order : {1, 2} or a sequence of them
         Velocity or acceleration; of a sequence, such as ``(1, 2)``, one result each, and the work that they share is done once.
     method : {"centred", "savgol", "spline"}
-        ``centred``: ẋ = (x₊ − x₋)/2Δt, ẍ = (x₊ − 2x + x₋)/Δt², on uneven times the derivatives of the parabola through the three
-        samples; one-sided second order at the ends of a run, that of the parabola through three samples for ẋ and of the cubic through four for ẍ.
-        ``savgol``: least-squares polynomial of ``degree`` over ``window`` (Savitzky and Golay 1964, doi:10.1021/ac60214a047) in
-        seconds; towards the ends of a run the last whole window is read off beside its middle, as SciPy's ``mode="interp"`` does.
-        ``spline``: penalised quintic spline, its smoothness found by restricted maximum likelihood (:class:`.spline.PenalisedSpline`): for
-        low rates, where the others flatten a swing. It leans on both sides of a gap no longer than ``window``, in which it gives nothing.
+        ``centred``: x' = (x+ - x-)/2 delta t, x'' = (x+ - 2x + x-)/delta t², on uneven times the derivatives of the parabola through the
+        three samples; one-sided second order at the ends of a run, that of the parabola through three samples for x' and of the cubic
+        through four for x''. ``savgol``: least-squares polynomial of ``degree`` over ``window`` (Savitzky and Golay 1964,
+        doi:10.1021/ac60214a047) in seconds; towards the ends of a run the last whole window is read off beside its middle, as SciPy's
+        ``mode="interp"`` does. ``spline``: penalised quintic spline, its smoothness found by restricted maximum likelihood
+        (:class:`.spline.PenalisedSpline`): for low rates, where the others flatten a swing. It leans on both sides of a gap no longer than
+        ``window``, in which it gives nothing.
     window : float
         Length of the Savitzky-Golay window in seconds; samples up to half of it before and after count. It says at 25 and at 50 frames a
         second the same thing, as a number of samples would not. A step longer than the window ends a run (not for ``centred``).
@@ -83,7 +84,7 @@ def differentiate(
         Degree of the Savitzky-Golay polynomial.
     sigma : float or array, optional
         Standard deviation of the positions, any shape that broadcasts to ``x``. Where it changes along a track, Savitzky-Golay and
-        spline weight by 1/σ². None: estimated per track (:func:`estimate_noise`); the spline then estimates its own.
+        spline weight by 1/sigma². None: estimated per track (:func:`estimate_noise`); the spline then estimates its own.
     stretch : (T,) array, optional
         A number per frame (:func:`kinetics.pose.body.find_stretches`); where it changes, at a cut, a run ends.
 
@@ -126,8 +127,8 @@ def differentiate(
 def estimate_noise(x: np.ndarray, t: np.ndarray, stretch: np.ndarray | None = None) -> np.ndarray:
     """Standard deviation of the independent noise of each track, from third differences.
 
-    What four samples in a row have left over from a parabola, over its noise gain √Σc²; the median of its size over 0.6745. A swing is a
-    small part of a clip, so it hardly moves the median; noise that is correlated from frame to frame is under-read.
+    What four samples in a row have left over from a parabola, over its noise gain sqrt(sum c²); the median of its size over 0.6745. A
+    swing is a small part of a clip, so it hardly moves the median; noise that is correlated from frame to frame is under-read.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def estimate_noise(x: np.ndarray, t: np.ndarray, stretch: np.ndarray | None = No
 
 
 def _checked(x: np.ndarray, t: np.ndarray, sigma) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """float64 arrays that fit each other, σ (if any) in the shape of ``x``; the sentence for everything that doesn't fit."""
+    """float64 arrays that fit each other, sigma (if any) in the shape of ``x``; the sentence for everything that doesn't fit."""
     x, t = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
     if t.ndim != 1 or x.ndim not in (1, 2, 3) or len(x) != len(t):
         raise KineticsError(f"Tracks of shape {x.shape} don't fit times of shape {t.shape}; give one time per frame.")
@@ -189,7 +190,7 @@ def _checked(x: np.ndarray, t: np.ndarray, sigma) -> tuple[np.ndarray, np.ndarra
 
 
 def _apply(x: np.ndarray, t: np.ndarray, rules: list[Rule], noise: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
-    """Value and σ (T, M) of each rule on tracks (T, M)."""
+    """Value and sigma (T, M) of each rule on tracks (T, M)."""
     missing = np.isnan(x)
     gaps = bool(missing.any())
     varies = noise.strides[0] != 0 and bool((np.where(missing, noise[0], noise) != noise[0]).any())
@@ -230,7 +231,7 @@ def _apply(x: np.ndarray, t: np.ndarray, rules: list[Rule], noise: np.ndarray, l
 def _apply_even(
     x: np.ndarray, t: np.ndarray, rules: list[Rule], noise: np.ndarray, runs: tuple[np.ndarray, np.ndarray, np.ndarray], together: int
 ) -> list[np.ndarray]:
-    """Value and σ of each rule on even times and noise (M,) that is constant along a track: coefficients depend on the place in the run alone.
+    """Value and sigma of each rule on even times and noise (M,) that is constant along a track: coefficients depend on the place in the run alone.
 
     ``x`` is filled where it is missing, and the result holds nonsense there; ``together`` neighbouring tracks share each run. A short run
     stands for all of its kind: the middle of a long one is convolved, only its ends are worked out one by one.
@@ -266,7 +267,7 @@ def _apply_even(
 
 
 def _work_out_ends(flat, rules: list[Rule], n: int, whole: int, dt: float, step: int, begin, end, level) -> None:
-    """Write values and σ near both ends of runs of ``n`` samples, or of longer ones, into rows of ``flat``: samples, then rule by rule both.
+    """Write values and sigma near both ends of runs of ``n`` samples, or of longer ones, into rows of ``flat``: samples, then rule by rule both.
 
     ``begin`` and ``end`` (m,) are the rows of the first sample and of what would be the first, were the run as short as ``whole``.
     """
@@ -294,7 +295,7 @@ def _work_out_ends(flat, rules: list[Rule], n: int, whole: int, dt: float, step:
 def _spline(
     x: np.ndarray, t: np.ndarray, orders: tuple[int, ...], sigma: np.ndarray | None, labels: np.ndarray, window: float
 ) -> list[np.ndarray]:
-    """Value and σ (T, M) of each order, by one spline per track and stretch without a gap longer than the window."""
+    """Value and sigma (T, M) of each order, by one spline per track and stretch without a gap longer than the window."""
     out = [np.full(x.shape, np.nan) for _ in range(2 * len(orders))]
     for column in range(x.shape[1]):
         seen = np.flatnonzero(~np.isnan(x[:, column]))

@@ -60,12 +60,12 @@ def export_swing(swing: SwingMeasurement, folder: str | os.PathLike, formats: Se
 def swing_record(swing: SwingMeasurement) -> dict[str, Any]:
     """The value of ``swing.json``; null where there is no value.
 
-    ``tip`` and ``hands`` are in pixels of each frame, speeds in ``unit``/s, ω in rad/s, clockwise on the screen positive. Every ``sigma``
-    is the random error; the scale's, which all speeds share, stands in ``scale.sigma`` as a part of 1.
+    ``tip`` and ``hands`` are in pixels of each frame, speeds in ``unit``/s, omega in rad/s, clockwise on the screen positive. Every
+    ``sigma`` is the random error; the scale's, which all speeds share, stands in ``scale.sigma`` as a part of 1.
     """
     joints = swing.joints
     return {
-        "t": _list(swing.t, _S), "picture_t": _list(swing.clock, _S), "tip": _points(swing.tip), "hands": _points(swing.hands),
+        "t": _list(swing.t, _S), "picture_t": _list(swing.clock, _S), "tip": points_record(swing.tip), "hands": points_record(swing.hands),
         "tip_speed": _series(swing.tip_speed, swing.tip_speed_sigma), "omega": _series(swing.omega, swing.omega_sigma),
         "peak_tip_speed": _peak(swing.peak_tip_speed), "peak_omega": _peak(swing.peak_omega),
         "unit": swing.unit, "per_second": PER_SECOND[swing.unit], "flags": list(swing.flags),
@@ -78,7 +78,7 @@ def swing_record(swing: SwingMeasurement) -> dict[str, Any]:
             "t": _number(swing.impact.t), "sigma": _number(swing.impact.sigma), "estimated": swing.impact.estimated, "how": swing.impact.how,
         },
         "angle": _list(swing.angle), "omega_unreliable": swing.unreliable.tolist(), "hand_speed": _series(swing.hand_speed, swing.hand_speed_sigma),
-        "tip_reference": _points(swing.tip_reference), "hands_reference": _points(swing.hands_reference),
+        "tip_reference": points_record(swing.tip_reference), "hands_reference": points_record(swing.hands_reference),
         "status": swing.status.tolist(), "source": swing.source.tolist(),
         "joint_angles": {} if joints is None else {
             name: {
@@ -225,7 +225,8 @@ def _number(value: float, digits: int | None = None) -> float | None:
     return round(float(value), digits) if digits is not None else float(f"{float(value):.{_FIGURES}g}")
 
 
-def _points(xy: np.ndarray) -> list[list[float] | None]:
+def points_record(xy: np.ndarray) -> list[list[float] | None]:
+    """(T, 2) px as [x, y] per frame, None where missing."""
     return [None if np.isnan(point).any() else [round(float(point[0]), _PX), round(float(point[1]), _PX)] for point in xy]
 
 

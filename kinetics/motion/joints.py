@@ -65,7 +65,7 @@ def measure_joints(
 
     Angles are those of the picture: a limb that points out of its plane bends otherwise in truth. Rates and speeds come from
     :func:`.derivatives.differentiate`; the noise of each joint is estimated from its track and carried into every value. What smoothing
-    takes off a short peak is not in σ: in drawn strokes 5 % of the quickest elbows and wrists.
+    takes off a short peak is not in sigma: in drawn strokes 5 % of the quickest elbows and wrists.
 
     Parameters
     ----------
@@ -127,21 +127,21 @@ def _noise(xy: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def _hinge(first, middle, last) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees between middle → first and middle → last, and σ: both ends turn it by σ/length, the middle one by both at once."""
+    """Degrees between middle -> first and middle -> last, and sigma: both ends turn it by sigma/length, the middle one by both at once."""
     (a, sa), (m, sm), (b, sb) = first, middle, last
     u, v = a - m, b - m
     lu, lv = np.linalg.norm(u, axis=1), np.linalg.norm(v, axis=1)
     shown = _shown(lu) & _shown(lv)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.abs(np.arctan2(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0], (u * v).sum(axis=1)))
-        # The middle joint moves u and v alike: the turn of one less that of the other, |û⊥/lu − v̂⊥/lv|.
+        # The middle joint moves u and v alike: the turn of one less that of the other, |û_perp/lu - v_hat_perp/lv|.
         both = (1 / lu**2 + 1 / lv**2 - 2 * np.cos(value) / (lu * lv)) * sm**2
         sigma = np.sqrt((sa / lu) ** 2 + (sb / lv) ** 2 + both)
     return np.degrees(np.where(shown, value, np.nan)), np.degrees(np.where(shown, sigma, np.nan))
 
 
 def _lean(pelvis, neck) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees of pelvis → neck from the upright, positive to the right."""
+    """Degrees of pelvis -> neck from the upright, positive to the right."""
     trunk = neck[0] - pelvis[0]
     length = np.linalg.norm(trunk, axis=1)
     shown = _shown(length)
@@ -151,7 +151,7 @@ def _lean(pelvis, neck) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cock(elbow, wrist, bat: np.ndarray, bat_sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees between elbow → wrist and hands → tip."""
+    """Degrees between elbow -> wrist and hands -> tip."""
     forearm = wrist[0] - elbow[0]
     lf, lb = np.linalg.norm(forearm, axis=1), np.linalg.norm(bat, axis=1)
     shown = _shown(lf) & _shown(lb)
@@ -175,7 +175,7 @@ def _rate(value: np.ndarray, sigma: np.ndarray, t: np.ndarray, settings: dict) -
 
 
 def _speed(xy: np.ndarray, noise: float, t: np.ndarray, settings: dict) -> tuple[np.ndarray, np.ndarray]:
-    """|ẋ| without what noise adds to it: E|v̂|² = |v|² + 2σ²."""
+    """|x'| without what noise adds to it: E|v_hat|² = |v|² + 2 sigma²."""
     if len(t) < 3 or not np.isfinite(noise):
         return np.full(len(t), np.nan), np.full(len(t), np.nan)
     found = differentiate(xy, t, sigma=max(noise, _LEAST_NOISE), **settings)

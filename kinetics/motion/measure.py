@@ -26,7 +26,7 @@ UNITS = ("auto", "px", "body", "m")
 #: The unit of a speed, in words.
 PER_SECOND = {"px": "px/s", "body": "body heights/s", "m": "m/s"}
 
-#: Least noise of tips that were read from the picture, as part of their σ: while the bat is slow their errors hardly change from frame to frame,
+#: Least noise of tips that were read from the picture, as part of their sigma: while the bat is slow their errors hardly change from frame to frame,
 #: and look smaller than they are in the swing. Of 0 to 1 about the one whose peaks came nearest to the truth on 18 drawn clips.
 READ_NOISE = 0.3
 
@@ -49,12 +49,12 @@ class SwingMeasurement:
     tip_reference, hands_reference : (T, 2) px of the reference frame of their shot
         The camera's movement taken out.
     tip_speed, tip_speed_sigma : (T,) ``unit``/s
-        σ is the random error; the scale's stands apart in ``scale``. NaN in frames that repeat the one before, in other shots, and
+        sigma is the random error; the scale's stands apart in ``scale``. NaN in frames that repeat the one before, in other shots, and
         where the tip or the camera is unknown.
     omega, omega_sigma, angle : (T,) rad/s, rad/s, rad
-        Clockwise on the screen is positive; the angle is that of hands → tip, unwrapped inside runs.
+        Clockwise on the screen is positive; the angle is that of hands -> tip, unwrapped inside runs.
     unreliable : (T,) bool
-        ω is not to be trusted: the bat points out of the picture's plane, or turns so fast that its sense is not sure.
+        omega is not to be trusted: the bat points out of the picture's plane, or turns so fast that its sense is not sure.
     hand_speed, hand_speed_sigma : (T,) ``unit``/s
     status : (T,) str
         ``measured``, ``no tip``, ``no hands``, ``repeat``, ``refused``, ``other shot`` or ``no camera``.
@@ -64,7 +64,7 @@ class SwingMeasurement:
         ``unit``/s and rad/s; NaN throughout when nothing could be measured.
     unit : {"px", "body", "m"}
     scale : Scale
-        Pixels of the reference frame per ``unit``, and its relative σ: beside the random one, never in it.
+        Pixels of the reference frame per ``unit``, and its relative sigma: beside the random one, never in it.
     metres : Scale or None
         The best known scale in metres, be it only the usual length of a bat; for a rough reading when ``unit`` isn't metres.
     phases : Phases
@@ -157,7 +157,7 @@ def measure_swing(
     draws: int = 200,
     seed: int = 0,
 ) -> SwingMeasurement:
-    """Measure a stroke: tip speed, ω, peaks, phases, joints, each with its standard error, and flags for what is odd.
+    """Measure a stroke: tip speed, omega, peaks, phases, joints, each with its standard error, and flags for what is odd.
 
     Everything is measured in pixels of the reference frame, so that the camera's movement has no part in it, and on the frames' own
     times. Frames that repeat the one before are left out of time. Of a clip with cuts one shot is measured: the one with the most
@@ -266,7 +266,7 @@ def measure_swing(
     if repeat[here].any():
         flags.append(repeats_flag(t, repeat & here, peaks[0].t, late))
     if (track.source[here] == "forearm").any():
-        flags.append(f"In {int((track.source[here] == 'forearm').sum())} frames the bat is only guessed from the forearm: its σ is wide, and it may be wrong altogether.")
+        flags.append(f"In {int((track.source[here] == 'forearm').sum())} frames the bat is only guessed from the forearm: its \u03c3 is wide, and it may be wrong altogether.")
     unknown = int((here & ~camera.known).sum())
     if unknown:
         flags.append(f"The camera's movement is unknown in {unknown} frames; nothing is measured there.")
@@ -352,7 +352,7 @@ def _mostly_read(source: np.ndarray) -> bool:
 
 
 def _known(sigma: np.ndarray) -> np.ndarray:
-    """σ with the median where a tracker gave none; 1 px when it gave none at all."""
+    """sigma with the median where a tracker gave none; 1 px when it gave none at all."""
     there = np.isfinite(sigma) & (sigma > 0)
     return np.where(there, sigma, np.median(sigma[there]) if there.any() else 1.0)
 

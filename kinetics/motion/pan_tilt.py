@@ -1,7 +1,7 @@
 """A camera that turns and zooms on the spot: all frames of a shot at once, with one focal length more than similarities have.
 
 Over a wide pan similarities are not enough: what lies near the edge of the picture moves along a curve. A camera on a tripod has as many
-unknowns per frame, tilt, pan, roll and zoom, and its maps are exact homographies, K R K⁻¹ (Hartley & Zisserman, Multiple View Geometry,
+unknowns per frame, tilt, pan, roll and zoom, and its maps are exact homographies, K R K^-1 (Hartley & Zisserman, Multiple View Geometry,
 §8.4).
 """
 
@@ -39,7 +39,7 @@ class PanTilt:
     zoom : (N,)
         Focal length of each frame over that.
     turn : (N, 3, 3)
-        Camera axes (right, down, forward) → those of the reference frame.
+        Camera axes (right, down, forward) -> those of the reference frame.
     """
 
     focal: float
@@ -48,7 +48,7 @@ class PanTilt:
 
     @property
     def maps(self) -> np.ndarray:
-        """(N, 3, 3): pixels of the frames → those of the reference frame, both from the middle of the picture."""
+        """(N, 3, 3): pixels of the frames -> those of the reference frame, both from the middle of the picture."""
         far = np.stack([self.zoom * self.focal, self.zoom * self.focal, np.ones(len(self.zoom))], axis=1)
         maps = np.array([self.focal, self.focal, 1.0])[:, None] * self.turn / far[:, None, :]
         return maps / maps[:, 2:, 2:]

@@ -9,19 +9,20 @@ import numpy as np
 #: Names in the order in which they come.
 PHASES = ("stance", "backlift", "downswing", "impact", "follow_through")
 
-#: The bat moves when its tip goes faster than this part of its peak speed, and turns when it turns faster than this part of the peak ω.
+#: The bat moves when its tip goes faster than this part of its peak speed, and turns when it turns faster than this part of the peak omega.
 STILL, TURNING = 0.1, 0.1
 
 #: The same for the hands, which say it where the tip isn't seen.
 HANDS_STILL = 0.2
 
-#: The peak ω of the stroke lies this near to the peak speed, s; and a rest lasts this long.
+#: The peak omega of the stroke lies this near to the peak speed, s; and a rest lasts this long.
 _STROKE, _REST = 0.3, 0.1
 
 #: So many samples nearest to the peak tell the sense in which the bat turns.
 _VOTES = 4
 
-#: A backlift turns the bat away from the stroke at least at this part of the peak ω; it begins at this part of its own highest tip speed.
+#: A backlift turns the bat away from the stroke at least at this part of the peak omega; it begins at this part of its own highest tip
+#: speed.
 LIFTING, LIFT_EDGE = 0.06, 0.2
 
 #: A backlift lies at most this long before the downswing, s. In drives of internationals the downswing itself begins 0.36 s before impact.
@@ -94,22 +95,24 @@ def find_phases(
 
     Going out from the fastest moment:
 
-    * **downswing**: from the last moment before the peak at which the bat turns in the stroke's sense at less than a tenth of its peak ω
+    * **downswing**: from the last moment before the peak at which the bat turns in the stroke's sense at less than a tenth of its peak
+    omega
       (at the top of the backlift it turns the other way), or its tip is slower than a tenth of the peak; until impact;
     * **backlift**: the tip's fastest move while the bat turns the other way, at most 1.5 s before the downswing, from a fifth of that speed on; a
       pause at the top belongs to it. A bat held up from the start has none;
     * **stance**: before the backlift (without one: before the downswing), where the tip stays under a tenth of its peak speed in most frames,
       or where it isn't seen the hands under a fifth of theirs;
     * **follow-through**: from impact until tip, or hands, stay so for 0.1 s;
-    * **impact**: what was given, as an interval of ± σ.
+    * **impact**: what was given, as an interval of ± sigma.
 
     Parameters
     ----------
     t : (T,) s
     speed, speed_sigma, omega, omega_sigma, hand_speed : (T,)
-        Tip speed, ω in rad/s, their σ, speed of the hands; NaN where unknown. A sample ends a phase only when twice its σ more would.
+        Tip speed, omega in rad/s, their sigma, speed of the hands; NaN where unknown. A sample ends a phase only when twice its sigma more
+        would.
     unreliable : (T,) bool
-        Where ω has a sense but its size is not to be trusted (the bat points at the camera): not counted for the peak ω.
+        Where omega has a sense but its size is not to be trusted (the bat points at the camera): not counted for the peak omega.
     peak_t, peak_speed : float
         When the tip is fastest, s, and how fast.
     impact : Impact
@@ -131,7 +134,7 @@ def find_phases(
     turn = sense * omega
     about = seen[(np.abs(t[seen] - peak_t) <= _STROKE) & ~unreliable[seen]]
     quickest = float(turn[about].max(initial=0.0)) or largest
-    # At most: what the sample may be with twice its σ. ω of a bat that points at the camera says nothing.
+    # At most: what the sample may be with twice its sigma. omega of a bat that points at the camera says nothing.
     turning = np.where(unreliable, np.inf, (turn + 2 * omega_sigma) / (TURNING * quickest))
     moving = (speed + 2 * speed_sigma) / (STILL * fastest)
     activity = _activity((speed + speed_sigma) / fastest, hand_speed)

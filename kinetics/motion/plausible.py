@@ -28,18 +28,18 @@ STROKE = 0.3
 #: A stroke is seen when no measured frames this near the hands' quickest moment, s, lie farther apart than two steps of the clip.
 AROUND = 0.1
 
-#: What a frame missing at the peak adds to its relative σ: of drawn clips measured from pixels one missed its peak by 24 % with three frames missing,
-#: others by 0 to 8 % with two to four. Rough, but the curve's own σ was several times too small.
+#: What a frame missing at the peak adds to its relative sigma: of drawn clips measured from pixels one missed its peak by 24 % with three frames missing,
+#: others by 0 to 8 % with two to four. Rough, but the curve's own sigma was several times too small.
 UNSEEN = 0.06
 
-#: What reading the toe in pictures adds to a peak's relative σ: on 20 drawn clips peaks were off by 7.6 % RMS where the curve said about 3. Errors
+#: What reading the toe in pictures adds to a peak's relative sigma: on 20 drawn clips peaks were off by 7.6 % RMS where the curve said about 3. Errors
 #: in the smears of the fastest frames go together.
 READ = 0.07
 
 #: A gap in such tips may be crossed faster than the peak by this part of it, as toes are a little off.
 SKIPPED = 0.15
 
-#: A peak of such tips whose σ is a larger part of it is not told.
+#: A peak of such tips whose sigma is a larger part of it is not told.
 VAGUE = 0.3
 
 #: Nor one that is so many times what was measured anywhere: of a pulse 0.1 s wide at half its height two frames missing at 25 a second leave
@@ -137,7 +137,7 @@ def blur_flag(speed: float, length: float, interval: float, exposure: float | No
     if not smear > 0.5:
         return ()
     how = f"in an exposure of {1000 * exposure:.0f} ms" if exposure is not None else "if the shutter is open for half of each frame"
-    return (f"At the peak the tip smears over {smear:.1f} bat lengths {how}: its place, and so the peak, may be off by more than the σ says.",)
+    return (f"At the peak the tip smears over {smear:.1f} bat lengths {how}: its place, and so the peak, may be off by more than the \u03c3 says.",)
 
 
 def doubt_peak(
@@ -155,7 +155,7 @@ def doubt_peak(
     speed : (T,)
         Of the tip, in the unit that is told; NaN where it wasn't measured.
     peak, told : Peak
-        In px/s of the reference frame; and as it would be told, in the unit of ``speed``, its σ with all that widens it.
+        In px/s of the reference frame; and as it would be told, in the unit of ``speed``, its sigma with all that widens it.
     body : Scale, optional
         Body heights.
     read : bool
@@ -225,7 +225,7 @@ def flying_peak(peak: Peak, body: Scale | None) -> str:
 
 
 def vague_peak(peak: Peak) -> str:
-    """The sentence for a peak that is known too badly to be told: its σ is more than :data:`VAGUE` of it; empty when it may stand."""
+    """The sentence for a peak that is known too badly to be told: its sigma is more than :data:`VAGUE` of it; empty when it may stand."""
     if peak.sigma <= VAGUE * peak.value:
         return ""
     return (
@@ -313,10 +313,10 @@ def unseen_flag(clock: np.ndarray, speed: np.ndarray, peak_t: float) -> tuple[st
 
 
 def widen_unseen(peak: Peak, clock: np.ndarray, value: np.ndarray) -> Peak:
-    """A peak that was not seen, with a σ that says so.
+    """A peak that was not seen, with a sigma that says so.
 
     Between the measured frames about it the curve is drawn by its stiffness, and a stroke's pulse may be narrower: :data:`UNSEEN` of the peak for
-    each frame that is missing there joins its σ.
+    each frame that is missing there joins its sigma.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def widen_unseen(peak: Peak, clock: np.ndarray, value: np.ndarray) -> Peak:
 
 
 def widen_read(peak: Peak) -> Peak:
-    """A peak of tips that were read from the picture: :data:`READ` of it joins its σ."""
+    """A peak of tips that were read from the picture: :data:`READ` of it joins its sigma."""
     return replace(peak, sigma=float(np.hypot(peak.sigma, READ * peak.value)))
 
 
@@ -346,10 +346,10 @@ def _ends(clock: np.ndarray, value: np.ndarray, peak_t: float) -> tuple[int, int
 
 
 def repeats_flag(t: np.ndarray, repeat: np.ndarray, peak_t: float, late: np.ndarray) -> str:
-    """How many frames repeat, how many near the peak, and whether the times there (``late``: their σ, s) are unsure."""
+    """How many frames repeat, how many near the peak, and whether the times there (``late``: their sigma, s) are unsure."""
     near = np.abs(t - peak_t) < 0.15 if np.isfinite(peak_t) else np.zeros(len(t), bool)
     said = f"{int(repeat.sum())} frames repeat the one before and were left out of time"
     if (repeat & near).any():
         said += f", {int((repeat & near).sum())} of them near the peak"
-        said += ", where the others came unevenly: their times are known to a frame, and the σ is wider for it" if late[near].any() else ""
+        said += ", where the others came unevenly: their times are known to a frame, and the \u03c3 is wider for it" if late[near].any() else ""
     return said + "."

@@ -16,11 +16,11 @@ _DOUBT = 0.05
 
 
 def solve_similarities(frames: Sequence[int], pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Similarities frame → first frame, ``z_ref = a z + b``, from pairs that link them all.
+    """Similarities frame -> first frame, ``z_ref = a z + b``, from pairs that link them all.
 
     Each pair (i, j) says that a point z of frame i lies at s z + t in frame j, so both have to come to one place in the reference:
-    a_j (s z + t) + b_j = a_i z + b_i. Over the points of the pair, with mean m and spread σ, that is two equations linear in the
-    unknowns, ``a_j (s m + t) + b_j - a_i m - b_i = 0`` and ``σ (a_j s - a_i) = 0``: places where there were no points say nothing.
+    a_j (s z + t) + b_j = a_i z + b_i. Over the points of the pair, with mean m and spread sigma, that is two equations linear in the
+    unknowns, ``a_j (s m + t) + b_j - a_i m - b_i = 0`` and ``sigma (a_j s - a_i) = 0``: places where there were no points say nothing.
     Weights are those of the pairs, and Cauchy's rule over a few rounds.
 
     Parameters
@@ -63,7 +63,7 @@ def solve_similarities(frames: Sequence[int], pairs: Sequence[Pair]) -> tuple[np
 
 
 def distances(frames: Sequence[int], pairs: Sequence[Pair], maps: np.ndarray) -> list[np.ndarray]:
-    """For each pair the distances (px of its frame j) of its points from where the maps (N, 3, 3), frame → reference, put them.
+    """For each pair the distances (px of its frame j) of its points from where the maps (N, 3, 3), frame -> reference, put them.
 
     Pixels of ``maps`` and of the pairs are counted from the middle of the picture.
     """
@@ -78,7 +78,7 @@ def distances(frames: Sequence[int], pairs: Sequence[Pair], maps: np.ndarray) ->
 
 
 def similarity_maps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) homogeneous maps of z → a z + b."""
+    """(N, 3, 3) homogeneous maps of z -> a z + b."""
     maps = np.zeros((len(a), 3, 3))
     maps[:, 0, 0], maps[:, 0, 1], maps[:, 0, 2] = a.real, -a.imag, b.real
     maps[:, 1, 0], maps[:, 1, 1], maps[:, 1, 2] = a.imag, a.real, b.imag

@@ -20,7 +20,7 @@ def track_from_pose(pose: PoseSequence, grip: str = "midpoint") -> BatTrack:
     """Hands and tip from a skeleton with wrists and ``bat_tip``, such as a ``*_series.npz`` of the earlier analysis.
 
     Such tips were often placed where no bat was seen, so each is held against the batter's body when it is measured
-    (:func:`.plausible.impossible_tips`). How good they are the skeleton doesn't say; σ comes from how they scatter.
+    (:func:`.plausible.impossible_tips`). How good they are the skeleton doesn't say; sigma comes from how they scatter.
 
     Parameters
     ----------

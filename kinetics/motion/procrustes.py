@@ -1,6 +1,6 @@
 """Similarity Procrustes: one scale, one rotation, one shift that lay a skeleton sequence on another.
 
-A point x + iy is held as a complex number, so that a rotation with scale is one complex factor a = s·e^{iφ} and a reflection
+A point x + iy is held as a complex number, so that a rotation with scale is one complex factor a = s·e^{i phi} and a reflection
 cannot come out by accident.
 """
 
@@ -24,7 +24,7 @@ _THIN = 1e-10
 
 @dataclass(frozen=True)
 class Similarity:
-    """The map ``ref → s · R · ref + t``.
+    """The map ``ref -> s · R · ref + t``.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Similarity:
     residual : float
         Weighted root mean square distance after the fit, in the unit of the target.
     variance : float
-        Σ w‖x − s R ref − t‖² / (2n − 4): the variance of one coordinate of a point with weight 1.
+        sum w|x - s R ref - t|² / (2n - 4): the variance of one coordinate of a point with weight 1.
     sigma_s, sigma_angle : float
-        Standard error of the scale and of the angle (rad): Var(a) = variance / Σ w|p − p̄|² on each axis.
+        Standard error of the scale and of the angle (rad): Var(a) = variance / sum w|p - p_bar|² on each axis.
     sigma_t : float
         Standard error of the shift on each axis.
     count : int
@@ -76,10 +76,10 @@ class Similarity:
 
 
 def fit_similarity(x: np.ndarray, ref: np.ndarray, weights: np.ndarray | None = None) -> Similarity:
-    """Find s, R ∈ SO(2), t that minimise Σ w ‖x − (s R ref + t)‖².
+    """Find s, R in SO(2), t that minimise sum w |x - (s R ref + t)|².
 
-    Closed form: with p = ref, q = x as complex numbers and weighted means p̄, q̄,
-    a = Σ w conj(p − p̄)(q − q̄) / Σ w |p − p̄|², s = |a|, R = e^{i·arg a}, t = q̄ − a p̄.
+    Closed form: with p = ref, q = x as complex numbers and weighted means p_bar, q_bar,
+    a = sum w conj(p - p_bar)(q - q_bar) / sum w |p - p_bar|², s = |a|, R = e^{i·arg a}, t = q_bar - a p_bar.
     Equal to the weighted form of Umeyama (1991, doi:10.1109/34.88573) with its determinant guard.
 
     Parameters
@@ -148,12 +148,13 @@ def fit_similarity(x: np.ndarray, ref: np.ndarray, weights: np.ndarray | None = 
 
 
 def solve_similarity(p: np.ndarray, q: np.ndarray, w: np.ndarray) -> tuple[complex, complex, complex]:
-    """The closed form over complex points (n,), unchecked: q ≈ a (p − p̄) + q̄ with weights ``w``; NaN where all of ``p`` is one spot.
+    """The closed form over complex points (n,), unchecked: q ~ a (p - p_bar) + q_bar with weights ``w``; NaN where all of ``p`` is one
+    spot.
 
     Returns
     -------
-    a, p̄, q̄ : complex
-        a = Σ w p'* q' / Σ w |p'|² over the points less their weighted means.
+    a, p_bar, q_bar : complex
+        a = sum w p'* q' / sum w |p'|² over the points less their weighted means.
     """
     p_mean, q_mean = (w @ p) / w.sum(), (w @ q) / w.sum()
     p = p - p_mean
@@ -183,7 +184,7 @@ def align_sequence(
     PoseSequence
         ``pose`` seen in the frame of ``ref`` (its unit and picture size), with its own times; step ``align_sequence``.
     Similarity
-        The fit x ≈ s R ref + t that was undone; x is the mirrored sequence when ``mirror``.
+        The fit x ~ s R ref + t that was undone; x is the mirrored sequence when ``mirror``.
 
     Raises
     ------
@@ -307,7 +308,7 @@ def centre_on_root(pose: PoseSequence) -> PoseSequence:
 
 
 def mirror_sequence(pose: PoseSequence) -> PoseSequence:
-    """The mirror image: x → −x, and each left joint named right and the reverse. NaN stays NaN."""
+    """The mirror image: x -> -x, and each left joint named right and the reverse. NaN stays NaN."""
     other = {"left": "right", "right": "left"}
     swapped = {name: "_".join(other.get(part, part) for part in name.split("_")) for name in pose.names}
     renamed = PoseSequence(pose.xy * [-1.0, 1.0], pose.conf, pose.t, tuple(swapped.values()), pose.size, pose.space, pose.provenance)

@@ -135,7 +135,7 @@ def scale_from_bat(shown: np.ndarray, bat: BatLength | None = None, grip: str = 
     Returns
     -------
     Scale
-        σ joins those of the bat's length, of where it is held, and of the envelope: 5.4 % for a bat that nobody measured.
+        sigma joins those of the bat's length, of where it is held, and of the envelope: 5.4 % for a bat that nobody measured.
 
     Raises
     ------
@@ -242,13 +242,13 @@ def scale_from_height(body: Scale, person: BodyHeight) -> Scale:
 
 
 def combine_scales(scales: Sequence[Scale]) -> tuple[Scale, str]:
-    """One scale from several in metres: the mean of their logarithms weighted by 1/σ².
+    """One scale from several in metres: the mean of their logarithms weighted by 1/sigma².
 
     Returns
     -------
     Scale, str
-        The second is a sentence where two of them disagree by more than three standard errors, else empty. Their joint σ then is at least
-        half of what they differ by.
+        The second is a sentence where two of them disagree by more than three standard errors, else empty. Their joint sigma then is at
+        least half of what they differ by.
     """
     if len(scales) == 1:
         return scales[0], ""
@@ -280,7 +280,7 @@ def choose_scale(
     body : Scale, optional
         Body heights.
     matrix : (T, 3, 3)
-        Frame pixels → reference pixels.
+        Frame pixels -> reference pixels.
 
     Returns
     -------

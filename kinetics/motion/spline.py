@@ -1,7 +1,7 @@
 """A penalised spline whose smoothness follows the motion, and whose standard error is true near a swing's peak.
 
 f = B a with quintic B-splines; the fifth differences of a are N(0, q_k), so q_k says how rough the motion is around knot k: small
-while the batter waits, large in the downswing. q_k and the noise σ² are found from the data by restricted maximum likelihood (MacKay's
+while the batter waits, large in the downswing. q_k and the noise sigma² are found from the data by restricted maximum likelihood (MacKay's
 fixed points, doi:10.1162/neco.1992.4.3.415; P-splines: Eilers and Marx 1996, doi:10.1214/ss/1038425655; a penalty that follows the data:
 Krivobokova et al. 2008, doi:10.1198/106186008X287328). A fit with one smoothness for the whole clip looks as accurate and is far too
 sure near the peak. A ball leaves a corner: the velocity may jump at one given time.
@@ -63,7 +63,7 @@ class PenalisedSpline:
     sigma2 : float
         Common factor of the variance.
     deviance : float
-        −log of the restricted likelihood; differences compare ``phi``, or kinks, on the same data.
+        -log of the restricted likelihood; differences compare ``phi``, or kinks, on the same data.
     surprise : (n,)
         Largest leave-one-out residual of each sample over its standard deviation.
     jumped : (k,)
@@ -71,8 +71,8 @@ class PenalisedSpline:
 
     Notes
     -----
-    With a kink, f = B a + c g: g is the ramp (t − τ)₊ less its nearest spline B r, so that it lives around τ alone, and what is
-    penalised is D(a − c r), the roughness of what is left without the ramp. The unknown c borders the banded equations of a.
+    With a kink, f = B a + c g: g is the ramp (t - tau)+ less its nearest spline B r, so that it lives around tau alone, and what is
+    penalised is D(a - c r), the roughness of what is left without the ramp. The unknown c borders the banded equations of a.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class PenalisedSpline:
         return gaussian_filter1d(z, width, mode="constant", truncate=6) * width * np.sqrt(2 * np.pi)
 
     def _spread(self, B, g: np.ndarray) -> np.ndarray:
-        """Variance of each row of (B, g): diag(B A⁻¹ Bᵀ), and what the kink adds; rows of B reach over no more than the band."""
+        """Variance of each row of (B, g): diag(B A^-1 B^T), and what the kink adds; rows of B reach over no more than the band."""
         C = self.A.inverse_bands()
         first, values = _dense_rows(B)
         loose = g - B @ self._u
@@ -191,7 +191,7 @@ class PenalisedSpline:
         return total
 
     def _ramp(self) -> np.ndarray:
-        """(size, 1) coefficients of the ramp (t − τ)₊, exact but around τ; (size, 0) without a kink."""
+        """(size, 1) coefficients of the ramp (t - tau)+, exact but around tau; (size, 0) without a kink."""
         if self.kink is None:
             return np.zeros((self.size, 0))
         return np.maximum(self._middles() - self.kink, 0.0)[:, None]
@@ -201,7 +201,7 @@ class PenalisedSpline:
         return self.t[0] + self.step * (np.arange(self.size) - (DEGREE - 1) / 2)
 
     def _cusp(self, t: np.ndarray, nu: int = 0) -> np.ndarray:
-        """(len(t), 1) of g, or its derivative, with the velocity after the jump at τ itself."""
+        """(len(t), 1) of g, or its derivative, with the velocity after the jump at tau itself."""
         if self.kink is None:
             return np.zeros((len(t), 0))
         after = np.asarray(t) >= self.kink
@@ -246,7 +246,7 @@ def _noise_level(t: np.ndarray, y: np.ndarray, variance: np.ndarray, phi: float)
     four = np.arange(len(t) - 3)[:, None] + np.arange(4)
     c = cubic_contrast(t[four])
     left = np.einsum("nj,njk->nk", c, y[four]) ** 2
-    # On even times noise that is correlated by φ leaves 20 − 30φ + 12φ² − 2φ³ in a third difference, white noise 20.
+    # On even times noise that is correlated by phi leaves 20 - 30 phi + 12 phi² - 2 phi³ in a third difference, white noise 20.
     kept = 1 - 1.5 * phi + 0.6 * phi**2 - 0.1 * phi**3
     return float(np.median(left / (kept * (c**2 * variance[four]).sum(axis=1, keepdims=True)))) / 0.4549 + 1e-9
 
@@ -257,7 +257,7 @@ def _differences(a: np.ndarray) -> np.ndarray:
 
 
 def _adjoint(z: np.ndarray) -> np.ndarray:
-    """Dᵀ z."""
+    """D^T z."""
     out = np.zeros((len(z) + DIFFERENCES, z.shape[1]))
     for j, weight in enumerate(_DIFF):
         out[j : j + len(z)] += weight * z
@@ -283,7 +283,7 @@ def _bands(matrix, width: int, size: int) -> np.ndarray:
 
 
 def prior_bands(weight: np.ndarray, width: int) -> np.ndarray:
-    """Bands of Dᵀ diag(weight) D for the fourth difference D."""
+    """Bands of D^T diag(weight) D for the fourth difference D."""
     size = len(weight) + DIFFERENCES
     out = np.zeros((width + 1, size))
     for j in range(DIFFERENCES + 1):
@@ -297,7 +297,7 @@ def _twice(width: int) -> np.ndarray:
 
 
 def _difference_variance(C: np.ndarray) -> np.ndarray:
-    """diag(D C Dᵀ) from the bands of C."""
+    """diag(D C D^T) from the bands of C."""
     n = C.shape[1] - DIFFERENCES
     total = np.zeros(n)
     for i in range(DIFFERENCES + 1):

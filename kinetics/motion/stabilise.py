@@ -42,7 +42,7 @@ def warp_to(
     offset : (x, y)
         Reference px that lies at the canvas' (0, 0).
     scale : float
-        Canvas px per reference px: canvas = scale · (reference − offset).
+        Canvas px per reference px: canvas = scale · (reference - offset).
     without_graphics : bool
         Pixels of graphics that stand still on the screen don't count as seen.
 

@@ -28,7 +28,7 @@ class Rule:
     order : int
         Derivative, 0 to 2.
     windows : function
-        Times (n,) of a run → first sample, number of samples and degree of the polynomial, each (n,).
+        Times (n,) of a run -> first sample, number of samples and degree of the polynomial, each (n,).
     least : int
         A run shorter than this has no derivative.
     ends : int
@@ -47,7 +47,7 @@ class Rule:
         ----------
         t : (n,) s, times of one run of ``least`` samples or more
         weight : (n,), optional
-            1/σ² of each sample.
+            1/sigma² of each sample.
         """
         first, count, degree = self.windows(t)
         for c, d in sorted(set(zip(count.tolist(), degree.tolist(), strict=True))):
@@ -60,7 +60,7 @@ class Rule:
 def polynomial_coefficients(u: np.ndarray, degree: int, order: int, weight: np.ndarray | None = None) -> np.ndarray:
     """Coefficients (n, c) that give the derivative at 0 of the least-squares polynomial through values at ``u`` (n, c) s.
 
-    With V the matrix of powers, the row of (VᵀWV)⁻¹VᵀW that belongs to u^order, times order!; by QR of √W V.
+    With V the matrix of powers, the row of (V^TWV)^-1V^TW that belongs to u^order, times order!; by QR of sqrt(W) V.
     """
     scale = np.abs(u).max(axis=1, keepdims=True)
     powers = (u / scale)[:, :, None] ** np.arange(degree + 1)
@@ -73,14 +73,14 @@ def polynomial_coefficients(u: np.ndarray, degree: int, order: int, weight: np.n
 
 
 def cubic_contrast(t: np.ndarray) -> np.ndarray:
-    """Coefficients (n, 4) at times (n, 4) that take out parabolas and leave the noise its variance: the third divided difference, 1/Π(t_j − t_k)."""
+    """Coefficients (n, 4) at times (n, 4) that take out parabolas and leave the noise its variance: the third divided difference, 1/product(t_j - t_k)."""
     span = t[:, -1:, None] - t[:, :1, None]
     c = 1 / ((t[:, :, None] - t[:, None, :] + np.eye(4) * span) / span).prod(axis=2)
     return c / np.sqrt((c**2).sum(axis=1, keepdims=True))
 
 
 def centred_rule(order: int) -> Rule:
-    """The parabola through a sample and its two neighbours; at the ends the same one, and for ẍ the cubic through four samples."""
+    """The parabola through a sample and its two neighbours; at the ends the same one, and for x'' the cubic through four samples."""
 
     def windows(t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n = len(t)
@@ -165,7 +165,7 @@ def is_even(t: np.ndarray) -> bool:
 
 
 def convolve(x: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Σ_j c_j x[i − h + j] for every frame whose h = len(c)//2 neighbours exist on both sides; 0 elsewhere.
+    """sum_j c_j x[i - h + j] for every frame whose h = len(c)//2 neighbours exist on both sides; 0 elsewhere.
 
     Blocks of frames are multiplied by a banded matrix at once: on tracks side by side that is several times as fast as a
     convolution of each.

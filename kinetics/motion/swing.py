@@ -16,10 +16,10 @@ METHODS = ("spline", "centred", "savgol")
 #: What a batter's peak can be (reference: Sanity gate): m/s and rad/s. Outside is flagged, never clipped.
 SPEED_RANGE, OMEGA_RANGE = (5.0, 35.0), (8.0, 45.0)
 
-#: A bat that shows less than this part of its largest length points out of the picture's plane: ω of its image says little there.
+#: A bat that shows less than this part of its largest length points out of the picture's plane: omega of its image says little there.
 SHOWN = 0.5
 
-#: A peak whose σ is more than this part of it is flagged.
+#: A peak whose sigma is more than this part of it is flagged.
 UNSURE = 0.15
 
 #: Longest gap, s, over which the bat is still followed; a longer one begins a new stretch.
@@ -54,16 +54,16 @@ class Swing:
     tip_velocity : (T, 2)
         px/s; x right, y down.
     tip_speed, tip_speed_sigma : (T,)
-        px/s, debiased: noise alone makes |v̂|² too large by the variance of v̂, which is taken off.
+        px/s, debiased: noise alone makes |v_hat|² too large by the variance of v_hat, which is taken off.
     angle : (T,) rad
-        Of hands → tip, unwrapped inside runs; clockwise on the screen is positive.
+        Of hands -> tip, unwrapped inside runs; clockwise on the screen is positive.
     omega, omega_sigma : (T,) rad/s
     shown : (T,)
         Length of the bat in the picture over its largest: 1 in the picture's plane, 0 end-on.
     peak_tip_speed, peak_omega : Peak
-        px/s, rad/s (magnitude). ω counts only where ``shown`` is at least :data:`SHOWN`.
+        px/s, rad/s (magnitude). omega counts only where ``shown`` is at least :data:`SHOWN`.
     unreliable : (T,) bool
-        ω is not to be trusted: end-on, or near the aliasing limit π·fps of the frames around.
+        omega is not to be trusted: end-on, or near the aliasing limit pi·fps of the frames around.
     flags : tuple of str
         Sentences; empty when nothing is odd.
     method : str
@@ -110,11 +110,12 @@ def estimate_swing(
     impact: float | str | None = "auto",
     least_noise: float = 0.0,
 ) -> Swing:
-    """Angle, ω and tip speed of the bat, with σ, from tracks in a picture whose camera stands still.
+    """Angle, omega and tip speed of the bat, with sigma, from tracks in a picture whose camera stands still.
 
-    v = ḣ + ρ̇u + ρωn with ρ, u the length and direction of hands → tip and n = u turned by 90°, which is what ``spline`` fits as one vector
-    (:mod:`.bat_fit`); its σ comes from draws of the curves that the data leave open. ``centred`` and ``savgol`` differentiate h, ρ and the
-    unwrapped angle one by one (:func:`.derivatives.differentiate`); at broadcast rates they flatten a swing's peak by 5 to 25 %.
+    v = h' + rho'u + rho omega n with rho, u the length and direction of hands -> tip and n = u turned by 90°, which is what ``spline``
+    fits as one vector (:mod:`.bat_fit`); its sigma comes from draws of the curves that the data leave open. ``centred`` and ``savgol``
+    differentiate h, rho and the unwrapped angle one by one (:func:`.derivatives.differentiate`); at broadcast rates they flatten a swing's
+    peak by 5 to 25 %.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def estimate_swing(
         ``spline``: how many curves are drawn, and the seed of the draws, so that a clip gives the same numbers twice.
     impact : float, "auto" or None
         ``spline``: when bat met ball, s, known to half a frame; the bat's velocity may jump there. ``auto`` looks for a jump, which at
-        broadcast rates only a heavy loss leaves behind, and otherwise widens the peaks' σ by what a hidden one does. None: no ball.
+        broadcast rates only a heavy loss leaves behind, and otherwise widens the peaks' sigma by what a hidden one does. None: no ball.
     least_noise : float
         ``spline``: the tip's noise is at least this part of ``tip_sigma``.
 
@@ -260,7 +261,7 @@ def _by_spline(t, hands, tip, sigmas, labels, robust: bool, count: int, rng: np.
 
 
 def _debiased(velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Speed (n,) and its σ from draws (n, S) of a complex velocity: √(|v̂|² − tr Σ), and σ along v̂."""
+    """Speed (n,) and its sigma from draws (n, S) of a complex velocity: sqrt(|v_hat|² - tr sum), and sigma along v_hat."""
     mean = velocity.mean(axis=1)
     off = velocity - mean[:, None]
     along = (off * np.exp(-1j * np.angle(mean))[:, None]).real
@@ -274,7 +275,8 @@ def _peak(t: np.ndarray, curves: np.ndarray) -> Peak:
 
 
 def _unwrapped(t: np.ndarray, angle: np.ndarray, omega: np.ndarray | None, labels: np.ndarray) -> np.ndarray:
-    """Angle without jumps inside runs of adjacent frames; where ω is known, the branch nearest to what it says, else the smallest step."""
+    """Angle without jumps inside runs of adjacent frames; where omega is known, the branch nearest to what it says, else the smallest
+    step."""
     out = angle.copy()
     for k in range(1, len(t)):
         if not np.isnan(out[k] + out[k - 1]) and labels[k] == labels[k - 1]:
@@ -285,7 +287,7 @@ def _unwrapped(t: np.ndarray, angle: np.ndarray, omega: np.ndarray | None, label
 
 
 def _unreliable(t: np.ndarray, shown: np.ndarray, omega: np.ndarray) -> np.ndarray:
-    """Where ω can't be trusted: end-on, or more than a quarter turn from one seen frame to the next (the limit is half a turn)."""
+    """Where omega can't be trusted: end-on, or more than a quarter turn from one seen frame to the next (the limit is half a turn)."""
     out = ~(shown >= SHOWN)
     seen = np.flatnonzero(~np.isnan(omega))
     fast = np.abs(omega[seen])[1:] * np.diff(t[seen]) > np.pi / 2
@@ -311,7 +313,7 @@ def _by_differences(t, hands, tip, sigmas, labels, method: str, window: float, d
     tip_noise = differentiate(np.where(there, tip[:, 0], np.nan), t, sigma=noise[1], **settings).sigma
     along = np.exp(1j * turned.smoothed)
     velocity = moving.value[:, 0] + 1j * moving.value[:, 1] + stretched.value * along + stretched.smoothed * turned.value * 1j * along
-    # The hands' noise cancels in h + (b − h): what is left is the tip's, on both axes.
+    # The hands' noise cancels in h + (b - h): what is left is the tip's, on both axes.
     speed = np.sqrt(np.maximum(np.abs(velocity) ** 2 - 2 * tip_noise**2, 0.0))
     shown = length / np.nanmax(length)
     quick = np.where(shown >= SHOWN, np.abs(turned.value), np.nan)
@@ -327,7 +329,7 @@ def _by_differences(t, hands, tip, sigmas, labels, method: str, window: float, d
 
 
 def _sampled_peak(t: np.ndarray, value: np.ndarray, sigma: np.ndarray) -> Peak:
-    """Top of the parabola through the largest sample and its neighbours; the time is known to a frame over √12."""
+    """Top of the parabola through the largest sample and its neighbours; the time is known to a frame over sqrt(12)."""
     k = int(np.nanargmax(value))
     interval = float(np.median(np.diff(t)))
     near = slice(max(k - 1, 0), k + 2)

@@ -157,8 +157,8 @@ def _summary(raw: PoseSequence, clean: PoseSequence, steps: Mapping[str, Mapping
     if "reject_outliers" in steps:
         said.append(f"{steps['reject_outliers']['removed']} outliers")
     if "fill_gaps" in steps:
-        said.append(f"{steps['fill_gaps']['filled']} filled (gaps ≤ {steps['fill_gaps']['max_gap_s']:g} s)")
-    said.append(f"missing {100 * raw.missing.mean():.1f} % → {100 * clean.missing.mean():.1f} %")
+        said.append(f"{steps['fill_gaps']['filled']} filled (gaps \u2264 {steps['fill_gaps']['max_gap_s']:g} s)")
+    said.append(f"missing {100 * raw.missing.mean():.1f} % \u2192 {100 * clean.missing.mean():.1f} %")
     return "  ·  ".join(said)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..compare.align import ShotComparison
+from ..compare.distances import pair_distances
 from ..compare.features import joint_speed, trunk_length
-from ..compare.local_cost import LocalCost
 from ..errors import KineticsError
 from ..names import short_name
 from ..pose_sequence import PoseSequence
@@ -106,7 +106,7 @@ def _draw_matrix(
     matrix = figure.add_subplot(grid[0, 1])
     below = figure.add_subplot(grid[1, 1], sharex=matrix)
     beside = figure.add_subplot(grid[0, 0], sharey=matrix)
-    apart, t, at = _distances(comparison)
+    apart, t, at = pair_distances(comparison, _MOST_CELLS)
     image = matrix.pcolormesh(
         t, at, apart.T, cmap="cividis", vmin=0, vmax=float(np.nanpercentile(apart, 98)), shading="nearest", rasterized=True
     )
@@ -192,19 +192,6 @@ def _skeleton(plot: Axes, pose: PoseSequence, frame: int) -> np.ndarray:
         plot.plot(*zip(grip, at["bat_tip"], strict=True), color=BAT_COLOUR, linewidth=3.2, solid_capstyle="butt", zorder=4)
         used.append(at["bat_tip"])
     return np.array(used).reshape(-1, 2)
-
-
-def _distances(comparison: ShotComparison) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n, m) root mean squared distance of the joints in % of a trunk length, NaN where nothing is common, and the times of both edges."""
-    ref, other, joints = comparison.ref, comparison.other, comparison.joints
-    rows, columns = (slice(None, None, -(-len(pose) // _MOST_CELLS)) for pose in (ref, other))
-    x, y = (pose.select(joints) for pose in (ref, other))
-    places = np.nan_to_num(comparison.similarity.apply(x.xy[rows])).reshape(len(ref.t[rows]), -1)
-    target = np.nan_to_num(y.xy[columns]).reshape(len(other.t[columns]), -1)
-    weights = (np.repeat(pose.conf[part], 2, axis=1) for pose, part in ((x, rows), (y, columns)))
-    cost = LocalCost(places, target, *weights).block(0, len(places), 0, len(target))
-    cost[np.isinf(cost)] = np.nan
-    return 100 * np.sqrt(cost / len(joints)) / trunk_length(other), ref.t[rows], other.t[columns]
 
 
 def _default_series(comparison: ShotComparison) -> tuple[np.ndarray, np.ndarray, str]:

@@ -60,5 +60,5 @@ def blank_page(size: tuple[int, int]) -> np.ndarray:
 
 
 def rgb(code: str) -> tuple[int, int, int]:
-    """``#46acf5`` → (70, 172, 245)."""
+    """``#46acf5`` -> (70, 172, 245)."""
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)

@@ -1,4 +1,4 @@
-"""The measured stroke to look at: speed and ω over time, and the paths of tip and hands on a frame of the clip."""
+"""The measured stroke to look at: speed and omega over time, and the paths of tip and hands on a frame of the clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Speed in the bat's yellow, ω in sea green, the hands in grey.
+#: Speed in the bat's yellow, omega in sea green, the hands in grey.
 SPEED, OMEGA, HANDS = "#fae850", "#4fd6b8", "#aab2c0"
 
 #: Shades of the phases, and how strongly they lie under the curves.
@@ -40,7 +40,7 @@ FLAG_SHARE = 0.3
 
 
 def plot_swing(swing: SwingMeasurement, path: str | os.PathLike | None = None, size: tuple[int, int] = (1280, 720), view: str = "auto") -> np.ndarray:
-    """Plot tip speed and ω over time, with bands of 1 σ and 2 σ, the phases, the impact, and the peaks; flags in words below.
+    """Plot tip speed and omega over time, with bands of 1 sigma and 2 sigma, the phases, the impact, and the peaks; flags in words below.
 
     A curve is drawn through adjacent measured frames only (a repeated frame doesn't part them); a lone sample has bars. The strip under the curves
     tells what became of every frame.
@@ -91,7 +91,7 @@ def plot_swing(swing: SwingMeasurement, path: str | os.PathLike | None = None, s
     near = np.nanargmin(np.abs(swing.t - turn.t)) if np.isfinite(turn.t) and np.isfinite(swing.omega).any() else None
     sign = 1.0 if near is None or not np.nan_to_num(_nearest(swing.omega, int(near))) < 0 else -1.0
     _frame_axis(speed, f"tip speed ({per})", swing.tip_speed, swing.tip_speed_sigma, span, swing, swing.peak_tip_speed, 1.0)
-    _frame_axis(omega, "ω (rad/s)", sure, swing.omega_sigma, span, swing, turn, sign, floor=False)
+    _frame_axis(omega, "\u03c9 (rad/s)", sure, swing.omega_sigma, span, swing, turn, sign, floor=False)
     _mark_peak(speed, swing.peak_tip_speed, swing.peak_tip_speed.value, per, SPEED, page, span)
     _mark_peak(omega, turn, sign * turn.value, "rad/s", OMEGA, page, span)
     _shade_phases(swing, ribbon, (speed, omega), page, span)
@@ -111,15 +111,15 @@ def plot_swing(swing: SwingMeasurement, path: str | os.PathLike | None = None, s
 
 
 def tell_peak(peak: Peak, unit: str, digits: int | None = None) -> str:
-    """``12.4 ± 0.3 m/s``: as many digits as the σ bears."""
+    """``12.4 ± 0.3 m/s``: as many digits as the sigma bears."""
     if not np.isfinite(peak.value):
         return "not measured"
     digits = _digits(peak.sigma) if digits is None else digits
-    return f"{peak.value:,.{digits}f} ± {peak.sigma:,.{digits}f} {unit}".replace("-", "−")
+    return f"{peak.value:,.{digits}f} ± {peak.sigma:,.{digits}f} {unit}".replace("-", "\u2212")
 
 
 def _digits(sigma: float) -> int:
-    """Decimals at which a value of this σ is written: two figures of the σ."""
+    """Decimals at which a value of this sigma is written: two figures of the sigma."""
     return int(np.clip(1 - np.floor(np.log10(sigma)), 0, 3)) if np.isfinite(sigma) and sigma > 0 else 1
 
 
@@ -134,7 +134,7 @@ def headline(swing: SwingMeasurement) -> list[tuple[str, str, str]]:
         small = f"about {metres:.0f} m/s ± {100 * swing.metres.sigma:.0f} % with {swing.metres.source}"
     rows = [("peak tip speed", tell_peak(swing.peak_tip_speed, PER_SECOND[swing.unit]), small)]
     turn = swing.peak_omega
-    rows.append(("peak ω", tell_peak(turn, "rad/s"), f"{np.degrees(turn.value):,.0f}°/s" if np.isfinite(turn.value) else ""))
+    rows.append(("peak \u03c9", tell_peak(turn, "rad/s"), f"{np.degrees(turn.value):,.0f}°/s" if np.isfinite(turn.value) else ""))
     impact = swing.impact
     if impact is not None:
         how = {"estimated": "estimated from the peak", "detected": "from the blow's trace in the motion", "given": "given by the user"}[impact.how]
@@ -243,7 +243,7 @@ def _curve(axes: Axes, swing: SwingMeasurement, value: np.ndarray, sigma: np.nda
 def _frame_axis(
     axes: Axes, label: str, value: np.ndarray, sigma: np.ndarray, span: tuple[float, float], swing: SwingMeasurement, peak: Peak, sign: float, floor: bool = True
 ) -> None:  # fmt: skip
-    """Limits that hold the samples, 2 σ of the sure ones, and the peak."""
+    """Limits that hold the samples, 2 sigma of the sure ones, and the peak."""
     shown = np.isfinite(value) & (swing.t >= span[0]) & (swing.t <= span[1])
     low, high = 0.0, 0.0 if shown.any() else 1.0
     if shown.any():
@@ -316,7 +316,7 @@ def _rug(strip: Axes, swing: SwingMeasurement, page: _Sheet) -> None:
 
     if swing.swing is not None:
         handles.append(Line2D([], [], color=HANDS, linewidth=1.2, label="speed of the hands"))
-        handles.append(Patch(color=SPEED, alpha=0.4, label="1σ, 2σ: random error;  ω + is clockwise"))
+        handles.append(Patch(color=SPEED, alpha=0.4, label="1\u03c3, 2\u03c3: random error;  \u03c9 + is clockwise"))
     strip.set_ylim(0, 1)
     strip.set_yticks([])
     strip.set_xlabel("time (s)", loc="left", labelpad=1)

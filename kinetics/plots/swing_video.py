@@ -51,7 +51,7 @@ def render_swing_video(
 
     In the picture: the skeleton, the bat as a thin line from the hands to a ring at its toe (so that the eye can judge whether it lies on the
     bat), the tip's trail of the last ``trail`` seconds coloured by speed and moved along with the camera, a red cross where a tip was refused.
-    Below the picture: the phases with a mark that runs, and a dial and a curve each for tip speed and ω. Where nothing was measured nothing is
+    Below the picture: the phases with a mark that runs, and a dial and a curve each for tip speed and omega. Where nothing was measured nothing is
     drawn and the dials stand empty; a repeated frame shows what the picture showed before.
 
     Parameters

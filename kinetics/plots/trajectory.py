@@ -109,7 +109,7 @@ def _choose_frame(swing: SwingMeasurement) -> int:
 
 
 def _into_frame(swing: SwingMeasurement, points: np.ndarray, frame: int, shown: np.ndarray) -> np.ndarray:
-    """Reference pixels → pixels of one frame, where shown."""
+    """Reference pixels -> pixels of one frame, where shown."""
     inverse = np.linalg.inv(swing.camera.matrix[frame])
     there = np.column_stack([np.where(shown[:, None], points, np.nan), np.ones(len(points))]) @ inverse.T
     return there[:, :2] / there[:, 2:]

@@ -15,7 +15,7 @@ LEGS = ("hip", "knee", "ankle", "heel", "foot")
 #: Derived joints and the two joints each lies midway between.
 MIDPOINTS = {"neck": ("left_shoulder", "right_shoulder"), "pelvis": ("left_hip", "right_hip")}
 
-#: Median length of a 2-D vector of normal noise, σ = 1 on each axis: √(2 ln 2). Turns a median of residual lengths into σ.
+#: Median length of a 2-D vector of normal noise, sigma = 1 on each axis: sqrt(2 ln 2). Turns a median of residual lengths into sigma.
 RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))
 
 #: A trunk doesn't jump this far between two frames, in trunk lengths, nor this fast, in trunk lengths a second (about 5 m/s).

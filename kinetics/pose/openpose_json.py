@@ -1,6 +1,6 @@
 """POSE_KEYPOINT and OpenPose JSON, in and out.
 
-Read: core SDPose (pixels, real scores, missing −1), controlnet_aux (confidence 0 or 1, hands and face may be None; DWPose in
+Read: core SDPose (pixels, real scores, missing -1), controlnet_aux (confidence 0 or 1, hands and face may be None; DWPose in
 pixels, OpenPose in shares of the canvas), OpenPose's own files (COCO-18 or BODY_25, one per frame). Written: core's form, or aux's
 with ``binarise``.
 """
@@ -80,7 +80,7 @@ def from_pose_keypoint(
     Returns
     -------
     PoseSequence
-        Pixels. NaN for joints that are missing (confidence 0, or both coordinates −1) and in frames without the person;
+        Pixels. NaN for joints that are missing (confidence 0, or both coordinates -1) and in frames without the person;
         confidence clipped to 0-1. Only joints seen in some frame are kept. Provenance: ``source``, ``person``, ``coordinates``, ``people``.
 
     Raises
@@ -134,7 +134,7 @@ def to_pose_keypoint(pose: PoseSequence, binarise: bool = False) -> list[dict[st
         In pixels.
     binarise : bool
         For controlnet_aux, which drops every joint whose confidence is below 1: confidence 1 for a joint that is there, and (0, 0, 0)
-        for one that isn't. Otherwise real confidences and core's (−1, −1, 0).
+        for one that isn't. Otherwise real confidences and core's (-1, -1, 0).
 
     Returns
     -------
@@ -236,7 +236,7 @@ def frame_times(frames: int, fps: float | None, t: Sequence[float] | None, sourc
 
 
 def _number(file: Path) -> int:
-    """The last number in a file's name, −1 when it has none."""
+    """The last number in a file's name, -1 when it has none."""
     found = re.findall(r"\d+", re.sub(r"_keypoints$", "", file.stem))
     return int(found[-1]) if found else -1
 

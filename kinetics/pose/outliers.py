@@ -25,10 +25,10 @@ def reject_outliers(pose: PoseSequence, window_s: float = 0.2, n_sigmas: float =
     the two after it (at the ends of a track: the quadratic or line that is left). A block goes when every sample in it misses its
     prediction by more than
 
-        r > k σ √(1 + Σc²) + share · Σ|c| · (fastest neighbouring step)
+        r > k sigma sqrt(1 + sum c²) + share · sum|c| · (fastest neighbouring step)
 
-    with c the prediction's weights (so √(1 + Σc²) is its noise gain), k the radius with the same tail as ``n_sigmas`` of one normal
-    axis, k = √(−2 ln p), and σ from the median residual, of the whole track or of the samples near by, whichever is larger
+    with c the prediction's weights (so sqrt(1 + sum c²) is its noise gain), k the radius with the same tail as ``n_sigmas`` of one normal
+    axis, k = sqrt(-2 ln p), and sigma from the median residual, of the whole track or of the samples near by, whichever is larger
     (Hampel's identifier). The second term is what a true swing may stray, so that it isn't mistaken for an error. The worst
     block goes first, then all are judged again without it, until none is left.
 
@@ -42,7 +42,7 @@ def reject_outliers(pose: PoseSequence, window_s: float = 0.2, n_sigmas: float =
     n_sigmas : float
         As for a normal variable on one axis: 3 keeps 99.73 % of clean samples.
     noise_floor : float
-        Smallest σ, as a share of the trunk's length.
+        Smallest sigma, as a share of the trunk's length.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def _neighbours(t: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _noise(t: np.ndarray, residual: np.ndarray, window_s: float, floor: float) -> np.ndarray:
-    """(n,) σ of one axis: the median residual of the track or, where larger, of the samples within 1.5 windows."""
+    """(n,) sigma of one axis: the median residual of the track or, where larger, of the samples within 1.5 windows."""
     first, last = np.searchsorted(t, t - 1.5 * window_s), np.searchsorted(t, t + 1.5 * window_s, side="right")
     local = np.array([np.median(residual[a:b]) for a, b in zip(first, last, strict=True)])
     return np.maximum(np.maximum(local, np.median(residual)) / RAYLEIGH_MEDIAN, floor)

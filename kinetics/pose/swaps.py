@@ -13,13 +13,13 @@ from .body import ARMS, LEGS, RAYLEIGH_MEDIAN, find_stretches, runs, torso_lengt
 #: What may be swapped at a frame: (arms, legs).
 STATES = ((0, 0), (1, 0), (0, 1), (1, 1))
 
-#: A misfit counts as (r/σ)²/2, at most this much: one wild sample, or a cut in the clip, decides nothing.
+#: A misfit counts as (r/sigma)²/2, at most this much: one wild sample, or a cut in the clip, decides nothing.
 MISFIT_CAP = 12.0
 
-#: σ grows by this share of the pair's own step: the faster a limb, the less its velocity predicts.
+#: sigma grows by this share of the pair's own step: the faster a limb, the less its velocity predicts.
 MOTION_SHARE = 0.25
 
-#: Where no velocity is known, σ is this many times the pair's usual change from frame to frame.
+#: Where no velocity is known, sigma is this many times the pair's usual change from frame to frame.
 HELD_SHARE = 4.0
 
 #: Joints that go wrong together count as one between them: the hand's, the foot's.
@@ -35,8 +35,8 @@ def repair_swaps(pose: PoseSequence, change_cost: float = 8.0, noise_floor: floa
 
     Every frame is in one of four states: nothing swapped, the arms (shoulders to knuckles), the legs (hips to toes), or both.
     The sequence of states with the smallest cost is found by dynamic programming (Viterbi over pairs of states, since a velocity
-    takes two frames): the sum over pairs of joints of the misfit between the signed difference D = left − right and its
-    prediction at constant velocity, D(k−1) + v (t(k) − t(k−1)), plus ``change_cost`` whenever a limb's state changes and a little
+    takes two frames): the sum over pairs of joints of the misfit between the signed difference D = left - right and its
+    prediction at constant velocity, D(k-1) + v (t(k) - t(k-1)), plus ``change_cost`` whenever a limb's state changes and a little
     for each second swapped. The middle of a pair isn't moved by a swap, so only D is asked, and where the middle jumps (one side
     gone astray) D is believed less. Limbs that cross pass through D = 0 at their velocity and are left alone; a swap reverses D
     at once.
@@ -46,9 +46,9 @@ def repair_swaps(pose: PoseSequence, change_cost: float = 8.0, noise_floor: floa
     pose : PoseSequence
         Any unit. A pair speaks only where both its joints are there: a missing joint is no evidence for or against.
     change_cost : float
-        In halves of squared σ: 8 asks for about four σ of evidence for each change.
+        In halves of squared sigma: 8 asks for about four sigma of evidence for each change.
     noise_floor : float
-        Smallest σ of a joint, as a share of the trunk's length.
+        Smallest sigma of a joint, as a share of the trunk's length.
     max_gap_s : float
         Over a longer time without any pair, in seconds, the states before and after are found apart; also across a cut
         (:func:`.body.find_stretches`), where motion can't tell.

@@ -98,7 +98,7 @@ def find_smear(luma: np.ndarray, blur: float, noise: float) -> np.ndarray:
     """(H, W) 0-1: where edges are much softer than the picture's own softness: smeared by motion, or out of focus.
 
     Of an edge of softness s, blurred again by 1 and by 3 px, fine detail over coarse tells s: a step's error function of widths a and b
-    differs by √(2(a² + b²)) − a − b in squares. From one and a half times ``blur`` on an edge counts as smeared, at three times all through.
+    differs by sqrt(2(a² + b²)) - a - b in squares. From one and a half times ``blur`` on an edge counts as smeared, at three times all through.
     """
     once, thrice = cv2.GaussianBlur(luma, (0, 0), 1.0), cv2.GaussianBlur(luma, (0, 0), 3.0)
     fine, coarse = (cv2.GaussianBlur(part**2, (0, 0), 4.0) for part in (luma - once, once - thrice))

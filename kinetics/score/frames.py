@@ -35,7 +35,7 @@ class Pictures:
     count, size
         How many, and (W, H).
     read : callable
-        The number of a picture, from 0 → (H, W, 3) uint8 RGB.
+        The number of a picture, from 0 -> (H, W, 3) uint8 RGB.
     t : (T,) seconds
         Taken from the requested frames.
     name : str

@@ -1,4 +1,4 @@
-"""A LoRA file of any trainer laid beside the base model's modules: W·x + (α/r)·B·A·x, exactly as a trained network computes it."""
+"""A LoRA file of any trainer laid beside the base model's modules: W·x + (alpha/r)·B·A·x, exactly as a trained network computes it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class LoraFile:
     Attributes
     ----------
     name : str
-    parts : dict of module's name → (A, B, α)
-        A (r, ...), B (..., r); α is r where the file gives none.
+    parts : dict of module's name -> (A, B, alpha)
+        A (r, ...), B (..., r); alpha is r where the file gives none.
     info : LoraInfo or None
         What the file says of itself.
     """

@@ -17,7 +17,8 @@ from .match import match_poses, scored_joints, take
 #: A joint is right within this part of the trunk's length (PCK@0.1 torso).
 THRESHOLD = 0.1
 
-#: COCO's spread of human annotations per joint, σ over the root of the person's area (cocodataset.org, keypoints evaluation); k = 2σ.
+#: COCO's spread of human annotations per joint, sigma over the root of the person's area (cocodataset.org, keypoints evaluation); k = 2
+#: sigma.
 OKS_SIGMA = {
     "nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062, "hip": 0.107, "knee": 0.087, "ankle": 0.089,
 }  # fmt: skip
@@ -201,7 +202,7 @@ def detector_of(pose: PoseSequence) -> str:
 
 
 def oks_spread(x: np.ndarray, joints: tuple[str, ...], trunk: float) -> np.ndarray:
-    """(T, K) 2·s²·k² of the exponent of OKS, px²: s² the requested body's area, k twice COCO's σ of the joint."""
+    """(T, K) 2·s²·k² of the exponent of OKS, px²: s² the requested body's area, k twice COCO's sigma of the joint."""
     with np.errstate(invalid="ignore"):
         box = np.nan_to_num(
             np.fmax.reduce(x, axis=1, initial=-np.inf, where=np.isfinite(x)) - np.fmin.reduce(x, axis=1, initial=np.inf, where=np.isfinite(x)),
@@ -235,7 +236,7 @@ def average_precision(similarity: np.ndarray, sure: np.ndarray, there: np.ndarra
 
 
 def read_angles(xy: np.ndarray, joints: tuple[str, ...]) -> np.ndarray:
-    """(T, 9) radians: elbow, shoulder, hip and knee of either side, 0 folded up to π straight; and the trunk's lean from the upright, −π to π.
+    """(T, 9) radians: elbow, shoulder, hip and knee of either side, 0 folded up to pi straight; and the trunk's lean from the upright, -pi to pi.
 
     NaN where a joint is missing, or a segment is so short in the picture (under a quarter of its longest) that it points at the camera.
     """
@@ -281,8 +282,8 @@ def expect_by_chance(
 ) -> Chance:  # fmt: skip
     """What a random order of the found frames scores, from every pairing of a requested with a found frame.
 
-    The mean over all orders is the mean over all pairings. The spread of a sum Σ c(i, π(i)) over random orders π is
-    Σ d²/(n − 1), with d the pairings' values less their row's and column's means (Hoeffding 1951, doi:10.1214/aoms/1177729545).
+    The mean over all orders is the mean over all pairings. The spread of a sum sum c(i, pi(i)) over random orders pi is
+    sum d²/(n - 1), with d the pairings' values less their row's and column's means (Hoeffding 1951, doi:10.1214/aoms/1177729545).
     """
     chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), _CHANCE_FRAMES)).round().astype(int))
     x, y, spread = x[chosen], y[chosen], spread[chosen]

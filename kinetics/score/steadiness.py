@@ -15,7 +15,7 @@ from ..video.flow import find_flow, pixel_grid, warp
 WORKING_SIDE = 512
 
 #: A pixel is covered or uncovered where there and back again don't meet, |f + b|² > 0.01(|f|² + |b|²) + 0.5; and flow says nothing at the edge of what
-#: moves, |∇f|² > 0.01|f|² + 0.002 (Sundaram et al. 2010; Ruder et al. 2016, eq. 5 and 6).
+#: moves, |gradient of f|² > 0.01|f|² + 0.002 (Sundaram et al. 2010; Ruder et al. 2016, eq. 5 and 6).
 _OCCLUDED, _EDGE = (0.01, 0.5), (0.01, 0.002)
 
 #: A pair of which less than this part can be compared says nothing.
@@ -28,9 +28,9 @@ class Steadiness:
 
     Attributes
     ----------
-    error : (T − 1,) float
+    error : (T - 1,) float
         Mean absolute difference, of 255, of a frame and its successor warped onto it; NaN where hardly anything can be compared.
-    occluded : (T − 1,) float
+    occluded : (T - 1,) float
         Share of the picture left out.
     """
 

@@ -1,4 +1,4 @@
-"""The LoRA itself, W′ = W + (α/r)·B·A: put into the networks by peft, initialised, averaged, and taken out for the file."""
+"""The LoRA itself, W' = W + (alpha/r)·B·A: put into the networks by peft, initialised, averaged, and taken out for the file."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Adapters:
         self._layers += found
 
     def _initialise(self) -> None:
-        """A uniform within ±1/√fan-in, as kohya's (Kaiming with a = √5), from a generator of the module's own; B is 0."""
+        """A uniform within ±1/sqrt(fan)-in, as kohya's (Kaiming with a = sqrt(5)), from a generator of the module's own; B is 0."""
         import torch
 
         with torch.no_grad():

@@ -59,7 +59,7 @@ def write_caption(template: str, trigger: str, shot: str, phase: str, tempo: str
 
 
 def shot_label(name: str) -> str:
-    """A shot's name as words: ``cover_drive_02`` → ``cover drive``."""
+    """A shot's name as words: ``cover_drive_02`` -> ``cover drive``."""
     return re.sub(r"[\d_\-\s]+", " ", name).strip()
 
 

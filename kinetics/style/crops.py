@@ -24,7 +24,7 @@ BAT_REACH = 0.35
 #: A padded pixel counts as much as so many of the picture when a bucket is chosen.
 PADDED = 5.0
 
-#: The middle of the crop is smoothed by a Gaussian of this σ, s; its size holds what is seen this long before and after, s, and
+#: The middle of the crop is smoothed by a Gaussian of this sigma, s; its size holds what is seen this long before and after, s, and
 #: changes as slowly.
 SMOOTH, HOLD = 0.25, 0.2
 

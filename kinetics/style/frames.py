@@ -217,7 +217,7 @@ def _sharpness(smear: np.ndarray, half: float) -> np.ndarray:
 
 
 def _phases(swing: SwingMeasurement, interval: float) -> np.ndarray | None:
-    """(T,) phase of each frame; impact is what lies within its σ, or half a frame; None when the swing has none."""
+    """(T,) phase of each frame; impact is what lies within its sigma, or half a frame; None when the swing has none."""
     if not swing.phases.found:
         return None
     phase = np.array([swing.phases.at(t) for t in swing.clock], dtype="U24")

@@ -66,7 +66,7 @@ class HeldOut:
         return found
 
     def measure(self) -> dict[str, float]:
-        """Mean squared error of ε (or v) on the held-out samples.
+        """Mean squared error of epsilon (or v) on the held-out samples.
 
         Returns
         -------
@@ -83,7 +83,7 @@ class HeldOut:
         return found | {"base": self._base}
 
     def losses(self, wrong: bool = False, progress: Progress | None = None) -> np.ndarray:
-        """Squared error of ε (or v), (n,) per held-out sample, under whatever lies on the modules; progress(samples done, in all)."""
+        """Squared error of epsilon (or v), (n,) per held-out sample, under whatever lies on the modules; progress(samples done, in all)."""
         import torch
 
         found, done = np.empty(len(self)), 0
@@ -142,5 +142,6 @@ def spread_over(numbers: Sequence[int], count: int) -> list[int]:
 def autocast(device: torch.device, dtype: torch.dtype):
     """Mixed precision for bf16 and fp16; nothing for fp32."""
     import torch
+    from torch.amp import autocast_mode
 
-    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+    return nullcontext() if dtype == torch.float32 else autocast_mode.autocast(device.type, dtype)

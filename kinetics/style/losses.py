@@ -1,4 +1,5 @@
-"""The loss of one training step: E‖ε − ε_θ(√ᾱ·x + √(1−ᾱ)·ε, t, c)‖², or the same of v, masked and weighted."""
+"""The loss of one training step: E|epsilon - epsilon_theta(sqrt(alpha_bar)·x + sqrt(1-alpha_bar)·epsilon, t, c)|², or the same of v,
+masked and weighted."""
 
 from __future__ import annotations
 
@@ -9,31 +10,32 @@ if TYPE_CHECKING:
 
 
 def spread(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """(B,) → (B, 1, 1, 1), in the dtype and on the device of ``like``."""
+    """(B,) -> (B, 1, 1, 1), in the dtype and on the device of ``like``."""
     return values.to(like.device, like.dtype).reshape(-1, 1, 1, 1)
 
 
 def add_noise(latents: torch.Tensor, noise: torch.Tensor, bar: torch.Tensor) -> torch.Tensor:
-    """√ᾱ·x + √(1−ᾱ)·ε.
+    """sqrt(alpha_bar)·x + sqrt(1-alpha_bar)·epsilon.
 
     Parameters
     ----------
     latents, noise : (B, C, h, w)
     bar : (B,)
-        ᾱ at each sample's time.
+        alpha_bar at each sample's time.
     """
     return spread(bar.sqrt(), latents) * latents + spread((1 - bar).sqrt(), latents) * noise
 
 
 def target_of(prediction: str, latents: torch.Tensor, noise: torch.Tensor, bar: torch.Tensor) -> torch.Tensor:
-    """What the UNet should say: ε, or v = √ᾱ·ε − √(1−ᾱ)·x (Salimans & Ho 2022)."""
+    """What the UNet should say: epsilon, or v = sqrt(alpha_bar)·epsilon - sqrt(1-alpha_bar)·x (Salimans & Ho 2022)."""
     if prediction == "epsilon":
         return noise
     return spread(bar.sqrt(), latents) * noise - spread((1 - bar).sqrt(), latents) * latents
 
 
 def snr_weights(prediction: str, bar: torch.Tensor, gamma: float) -> torch.Tensor:
-    """Min-SNR-γ weights (B,) (Hang et al. 2023, eq. 6): min(snr, γ)/snr for ε, min(snr, γ)/(snr + 1) for v; γ = 0 gives ones."""
+    """Min-SNR-gamma weights (B,) (Hang et al. 2023, eq. 6): min(snr, gamma)/snr for epsilon, min(snr, gamma)/(snr + 1) for v; gamma = 0
+    gives ones."""
     import torch
 
     if gamma == 0:

@@ -18,7 +18,7 @@ _TRUNK, _HEAD, _HAND = 0.13, 0.19, 0.10
 #: The blade and what the tip's error adds; the handle's end behind the hands, and the toe's edge beyond the tip, body heights.
 _BAT, _BUTT, _TOE = 0.09, 0.07, 0.02
 
-#: The edge is softened by a Gaussian of this σ, body heights.
+#: The edge is softened by a Gaussian of this sigma, body heights.
 _SOFT = 0.012
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import torch
 
     Weights = Mapping[str, torch.Tensor]
-    #: A caption → per encoder (l, g) its token numbers; a long one in chunks of the encoder's length, one behind the other.
+    #: A caption -> per encoder (l, g) its token numbers; a long one in chunks of the encoder's length, one behind the other.
     Tokenize = Callable[[str], dict[str, list[int]]]
-    #: Pictures (B, 3, H, W) in −1…1 → latents (B, 4, H/8, W/8), scaled as the UNet takes them.
+    #: Pictures (B, 3, H, W) in -1…1 -> latents (B, 4, H/8, W/8), scaled as the UNet takes them.
     EncodeImages = Callable[[torch.Tensor], torch.Tensor]
-    #: Such latents → pictures in −1…1.
+    #: Such latents -> pictures in -1…1.
     DecodeLatents = Callable[[torch.Tensor], torch.Tensor]
 
 #: What latents are multiplied by.
@@ -43,7 +43,7 @@ class StyleModules:
     encoders : dict
         transformers' text encoders by letter.
     alphas_bar : torch.Tensor (1000,)
-        ᾱ of every time, float64.
+        alpha_bar of every time, float64.
     known : frozenset of str
         Names of modules that a LoRA file for this base may carry.
     reader : str
@@ -68,7 +68,7 @@ class StyleModules:
     decode_latents: DecodeLatents | None = None
 
     def encode_text(self, captions: list[str]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Captions → context (B, 77·n, C), and for SDXL the pooled embedding (B, P).
+        """Captions -> context (B, 77·n, C), and for SDXL the pooled embedding (B, P).
 
         A caption of more than 75 tokens is encoded in chunks that are joined, as the host does; the pooled embedding is the first chunk's.
         Shorter captions of the same call are repeated to its length, see :func:`join_contexts`. Differentiable, for a LoRA on the encoders.
@@ -98,7 +98,7 @@ class StyleModules:
         self, noisy: torch.Tensor, times: torch.Tensor, context: torch.Tensor, pooled: torch.Tensor | None,
         hints: torch.Tensor | None = None, strength: torch.Tensor | float = 1.0,
     ) -> torch.Tensor:  # fmt: skip
-        """What the UNet says of noisy latents (B, 4, h, w): ε or v.
+        """What the UNet says of noisy latents (B, 4, h, w): epsilon or v.
 
         Parameters
         ----------
@@ -342,7 +342,7 @@ def own_scale(weights: Weights) -> tuple[float | None, float]:
 
 
 def noise_schedule(*, zero_terminal: bool = False) -> torch.Tensor:
-    """ᾱ (1000,) of SD1.5 and SDXL: β from 0.00085 to 0.012, linear in its root.
+    """alpha_bar (1000,) of SD1.5 and SDXL: beta from 0.00085 to 0.012, linear in its root.
 
     Parameters
     ----------

@@ -105,8 +105,8 @@ def train_style_lora(
 
     Notes
     -----
-    The loss is E‖ε − ε_θ(√ᾱ·x + √(1−ᾱ)·ε, t, c)‖², with c the caption and, through the frozen ControlNet, the pose; or the same of v.
-    The same seed gives the same file on a CPU.
+    The loss is E|epsilon - epsilon_theta(sqrt(alpha_bar)·x + sqrt(1-alpha_bar)·epsilon, t, c)|², with c the caption and, through the
+    frozen ControlNet, the pose; or the same of v. The same seed gives the same file on a CPU.
     """
     require("torch", "diffusers", "peft", "accelerate", "safetensors", "PIL")
     out = Path(out)

@@ -1,7 +1,7 @@
 """A batter's body: proportions, and joints from a pose by two-bone inverse kinematics.
 
 World axes in metres, right-handed: x down the pitch towards the bowler, y towards the leg side of a right-hander
-(so −y is the off side), z up; the origin is the middle of the popping crease. Everything is worked out for a right-hander;
+(so -y is the off side), z up; the origin is the middle of the popping crease. Everything is worked out for a right-hander;
 a left-hander is the mirror image in y with left and right exchanged.
 """
 
@@ -117,7 +117,7 @@ class Batter:
 
 
 def facing(yaw):
-    """Unit vectors (left, forward) of someone turned by ``yaw`` radians from facing off (0) towards facing the bowler (π/2)."""
+    """Unit vectors (left, forward) of someone turned by ``yaw`` radians from facing off (0) towards facing the bowler (pi/2)."""
     zero = 0.0 * yaw
     return vector(np.cos(yaw), np.sin(yaw), zero), vector(np.sin(yaw), -np.cos(yaw), zero)
 
@@ -132,9 +132,9 @@ def frame(yaw, bend, lean):
 
 
 def two_bones(root, end, first: float, second: float, pole):
-    """The middle joint between ``root`` and ``end``, bent towards ``pole``; |root − middle| = first, |middle − end| = second.
+    """The middle joint between ``root`` and ``end``, bent towards ``pole``; |root - middle| = first, |middle - end| = second.
 
-    Analytic; real only while |end − root| < first + second (:class:`~.scene.ShotScene` sees to that).
+    Analytic; real only while |end - root| < first + second (:class:`~.scene.ShotScene` sees to that).
     """
     reach = end - root
     d2 = dot(reach, reach)

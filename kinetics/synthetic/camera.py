@@ -68,14 +68,14 @@ class Camera:
         return k
 
     def project(self, points, t):
-        """World points (T, 3) at times ``t`` (T,) → (pixels (T, 2), depth (T,) m)."""
+        """World points (T, 3) at times ``t`` (T,) -> (pixels (T, 2), depth (T,) m)."""
         eye = np.einsum("...ij,...j->...i", self.rotation(t), points - np.asarray(self.place))
         focal = self.angles(t)[2]
         middle = 0.5 * (np.asarray(self.size) - 1)
         return focal[..., None] * eye[..., :2] / eye[..., 2:] + middle, eye[..., 2]
 
     def homography(self, t, t0: float) -> np.ndarray:
-        """Picture at ``t0`` → picture at ``t``, (T, 3, 3) with H[2, 2] = 1; exact, since the camera only turns and zooms."""
+        """Picture at ``t0`` -> picture at ``t``, (T, 3, 3) with H[2, 2] = 1; exact, since the camera only turns and zooms."""
         t = np.asarray(t, dtype=np.float64)
         first = np.full(1, t0)
         back = self.rotation(first)[0].T @ np.linalg.inv(self.intrinsics(first)[0])

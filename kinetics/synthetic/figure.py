@@ -89,7 +89,7 @@ _STICKER = (214, 36, 48)
 
 
 class Eye:
-    """One moment's camera: world points → pixels and depth, world vectors → the picture's axes."""
+    """One moment's camera: world points -> pixels and depth, world vectors -> the picture's axes."""
 
     def __init__(self, camera, t: float) -> None:
         moment = np.array([t])
@@ -99,7 +99,7 @@ class Eye:
         self._middle = 0.5 * (np.asarray(camera.size) - 1)
 
     def point(self, p):
-        """(…, 3) m → pixels (…, 2), depth (…,) m."""
+        """(…, 3) m -> pixels (…, 2), depth (…,) m."""
         q = (np.asarray(p) - self._place) @ self._rotation.T
         return self._focal * q[..., :2] / q[..., 2:] + self._middle, q[..., 2]
 
@@ -133,7 +133,7 @@ class Painter:
 
 
 def draw_person(painter: Painter, j: Mapping[str, np.ndarray], size: float, dress: Dress, pads: bool) -> None:
-    """Draw one person from joints ``j`` (name → (3,) m, with the unit vectors of chest and face); ``size`` = height / 1.80 m."""
+    """Draw one person from joints ``j`` (name -> (3,) m, with the unit vectors of chest and face); ``size`` = height / 1.80 m."""
     _legs(painter, j, size, dress, pads)
     _trunk(painter, j, size, dress)
     for side in ("left", "right"):

@@ -42,7 +42,7 @@ def plate_camera(camera: Camera, t: np.ndarray, margin: int = 6) -> Camera:
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]], dtype=np.float64)
     rays = np.einsum("tji,tjk,ck->tci", camera.rotation(t), np.linalg.inv(camera.intrinsics(t)), corners).reshape(-1, 3)
     pan, tilt = np.arctan2(rays[:, 1], rays[:, 0]), np.arctan2(rays[:, 2], np.hypot(rays[:, 0], rays[:, 1]))
-    # Seen from afar the angles span a few degrees, far from ±π only after turning to their middle.
+    # Seen from afar the angles span a few degrees, far from ±pi only after turning to their middle.
     pan0 = np.angle(np.exp(1j * pan).mean())
     pan = pan0 + np.angle(np.exp(1j * (pan - pan0)))
     a, b = 0.5 * (pan.min() + pan.max()), 0.5 * (tilt.min() + tilt.max())

@@ -33,7 +33,8 @@ class Passer:
     cadence: float = 0.95
 
     def joints(self, t) -> dict[str, np.ndarray]:
-        """Joints at times ``t`` (T,), real or complex: name → (T, 3) m. A foot on the ground doesn't slide more than a sine's flat part."""
+        """Joints at times ``t`` (T,), real or complex: name -> (T, 3) m. A foot on the ground doesn't slide more than a sine's flat
+        part."""
         body, size = self.body, self.body.height / 1.80
         vx, vy = self.velocity
         speed = float(np.hypot(vx, vy))

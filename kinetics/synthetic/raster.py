@@ -81,7 +81,7 @@ class Raster:
     def ellipsoid(self, centre, z: float, axes, metre: float, rgb, above: float | None = None) -> None:
         """An ellipsoid about ``centre`` (px) at depth ``z`` (m) with semi-axes ``axes`` (3, 3): rows in m along the picture's axes.
 
-        ``above`` keeps only the part whose coordinate along the third semi-axis exceeds it (a cap: −1 keeps all, 0 the upper half).
+        ``above`` keeps only the part whose coordinate along the third semi-axis exceeds it (a cap: -1 keeps all, 0 the upper half).
         """
         inverse = np.linalg.inv(np.asarray(axes, dtype=np.float64).T)
         m = inverse.T @ inverse

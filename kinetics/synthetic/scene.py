@@ -48,7 +48,7 @@ class Truth:
     omega : (T,) rad/s
         |omega_vector|.
     angle_image, omega_image : (T,) rad, rad/s
-        arg(bat_tip − hands) in the picture of the still camera, x right, y down (so clockwise is positive), unwrapped; its derivative.
+        arg(bat_tip - hands) in the picture of the still camera, x right, y down (so clockwise is positive), unwrapped; its derivative.
     apparent_length : (T,)
         Length of hands to tip in the still picture over its true length: 1 across the line of sight, 0 end-on.
     px_per_m : (T,)
@@ -178,7 +178,7 @@ class ShotScene:
         }  # fmt: skip
 
     def points(self, t) -> dict[str, np.ndarray]:
-        """Every joint, the points of the bat, and unit vectors (names with ``_``) at times ``t`` (T,), real or complex: name → (T, 3)."""
+        """Every joint, the points of the bat, and unit vectors (names with ``_``) at times ``t`` (T,), real or complex: name -> (T, 3)."""
         pts = self._canonical(t, self._fit)
         if self.batter.handed == "right":
             return pts
@@ -267,7 +267,7 @@ class ShotScene:
         return focal
 
     def picture(self, points: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """World points (T, K, 3) m at times ``t`` (T,) → pixels (T, K, 2) and depth (T, K) m of the camera on air."""
+        """World points (T, K, 3) m at times ``t`` (T,) -> pixels (T, K, 2) and depth (T, K) m of the camera on air."""
         px, depth = np.empty((*points.shape[:2], 2)), np.empty(points.shape[:2])
         for camera, mask in self._on_air(t):
             px[mask], depth[mask] = camera.project(points[mask], t[mask][:, None])

@@ -28,20 +28,20 @@ def step(t, centre: float, width: float):
 
 
 def bump(t, centre: float, width: float):
-    """A smooth bump of height 1 at ``centre``: 4 s (1 − s) of :func:`step`."""
+    """A smooth bump of height 1 at ``centre``: 4 s (1 - s) of :func:`step`."""
     s = step(t, centre, width)
     return 4.0 * s * (1.0 - s)
 
 
 def ramp(t, start: float, softness: float):
-    """A smooth max(0, t − start), rounded over ``softness`` seconds."""
+    """A smooth max(0, t - start), rounded over ``softness`` seconds."""
     x = (t - start) / softness
     low = np.where(x.real > 30.0, 0.0, x)
     return softness * np.where(x.real > 30.0, x, np.log1p(np.exp(low)))
 
 
 def dot(a, b):
-    """(…, 3) · (…, 3) → (…, 1)."""
+    """(…, 3) · (…, 3) -> (…, 1)."""
     return (a * b).sum(axis=-1, keepdims=True)
 
 
@@ -51,5 +51,5 @@ def unit(v):
 
 
 def vector(x, y, z):
-    """Three scalars or (T,) arrays → (T, 3)."""
+    """Three scalars or (T,) arrays -> (T, 3)."""
     return np.stack(np.broadcast_arrays(x, y, z), axis=-1)

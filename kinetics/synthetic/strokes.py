@@ -1,9 +1,9 @@
 """Six strokes as tables: how a right-hander stands, lifts the bat, strikes and finishes.
 
 Each quantity has four values (stance, top of the backlift, strike, finish) joined by smooth steps, so that a pose at any time
-is a closed form. The bat is u = cos θ d + sin θ m with m the horizontal direction of the stroke, turned by ``azimuth`` from the
-bowler towards the off side, and d straight down tilted by ``tilt`` away from the body: θ = 0 is the moment at which the bat
-passes its lowest (or, for a flat bat, its most outstretched) position; −90° points away from the stroke, ±180° is upside down.
+is a closed form. The bat is u = cos theta d + sin theta m with m the horizontal direction of the stroke, turned by ``azimuth`` from the
+bowler towards the off side, and d straight down tilted by ``tilt`` away from the body: theta = 0 is the moment at which the bat
+passes its lowest (or, for a flat bat, its most outstretched) position; -90° points away from the stroke, ±180° is upside down.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def visible(scene: ShotScene, t) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        Name → (T,) bool, for every joint and ``bat_tip``. Whole capsules stand for the limbs; the bat and the ball hide nothing.
+        Name -> (T,) bool, for every joint and ``bat_tip``. Whole capsules stand for the limbs; the bat and the ball hide nothing.
     """
     t = np.atleast_1d(np.asarray(t, dtype=np.float64))
     own = scene.points(t)

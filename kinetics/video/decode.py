@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -171,6 +172,18 @@ class Clip:
         length = min(duration or room, room) if self._end is not None else duration
         return Clip(io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source, opened, length, self.name)
 
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change when the file is written to, or the window is another one."""
+        if isinstance(self._source, bytes):
+            what = hashlib.sha256(self._source).hexdigest()
+        else:
+            try:
+                stat = os.stat(self._source)
+            except OSError as error:
+                raise KineticsError(f"Can't read {self.name} ({error.strerror}); check the path.") from error
+            what = f"{os.path.abspath(self._source)}|{stat.st_mtime_ns}|{stat.st_size}"
+        return hashlib.sha256(f"{what}|{self._start}|{self._end}".encode()).hexdigest()[:16]
+
     @property
     def info(self) -> ClipInfo:
         """What the clip is. The first call reads the file's packets once and decodes its first frame."""
@@ -213,6 +226,27 @@ class Clip:
             self.losses = [*survey.info.notes, *trouble.sentences(self.name, float(survey.interval))]
         if index == 0:
             raise KineticsError(f"No frame of {self._window_words()} can be decoded; choose another part of the clip or export it again.")
+
+    def sound(self, rate: int = 48_000) -> Iterator[tuple[float, av.AudioFrame]]:
+        """Decode the window's sound, what touches its ends included: (t, stereo samples at ``rate``), t from the window's start.
+
+        Nothing when the clip has none; packets that don't decode are passed over.
+        """
+        survey = self._survey()
+        with open_video(self._source, self.name) as (container, _):
+            if not container.streams.audio:
+                return
+            stream, clock = container.streams.audio[0], Fraction(1, rate)
+            resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate)
+            for packet in _packets(container, stream, _Trouble()):
+                with suppress(FFmpegError):
+                    for samples in packet.decode():
+                        for part in resampler.resample(samples):
+                            when = part.pts * clock - survey.origin
+                            if self._past(when):
+                                return
+                            if when + part.samples * clock > self._start:
+                                yield float(when - self._start), part
 
     def _window_words(self) -> str:
         if self._end is not None:

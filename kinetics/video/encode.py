@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -40,6 +40,10 @@ class VideoWriter:
         x264's constant quality, 0 (lossless) to 51.
     preset : str
         x264's preset.
+    key_every : int, optional
+        Frames from one key frame to the next at most; x264's own 250 when left out.
+    metadata : mapping of str to str, optional
+        Put into the file's header under these names.
 
     Raises
     ------
@@ -48,7 +52,10 @@ class VideoWriter:
         a picture has another size or type, or a time does not increase.
     """
 
-    def __init__(self, path: str | os.PathLike, width: int, height: int, fps: Fraction | float, crf: int = 18, preset: str = "fast"):
+    def __init__(
+        self, path: str | os.PathLike, width: int, height: int, fps: Fraction | float, crf: int = 18, preset: str = "fast",
+        key_every: int | None = None, metadata: Mapping[str, str] | None = None,
+    ):  # fmt: skip
         self.path = Path(path)
         self.size = (int(width), int(height))
         self.fps = as_rate(fps)
@@ -57,17 +64,19 @@ class VideoWriter:
             raise KineticsError(f"Can't write {what}; give sizes and a rate above 0.")
         if not 0 <= crf <= 51:
             raise KineticsError(f"Can't write {self.path} at quality (crf) {crf}; give 0 (lossless) to 51.")
+        self._metadata = dict(metadata or {})
         self.frames = 0
         self._last_tick = -1
         self._next = Fraction(0)
-        self._options = {"crf": str(crf), "preset": preset}
+        self._options = {"crf": str(crf), "preset": preset} | ({} if key_every is None else {"g": str(key_every)})
         self._scaler = Scaler()
 
     def __enter__(self) -> VideoWriter:
         with ExitStack() as stack:
             stack.enter_context(_said_plainly(self.path))
             part = stack.enter_context(write_beside(self.path))
-            self._container = stack.enter_context(av.open(f"file:{part}", "w", format="mp4", options={"movflags": "+faststart"}))
+            self._container = stack.enter_context(av.open(f"file:{part}", "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"}))
+            self._container.metadata.update(self._metadata)
             self._stream = self._add_stream()
             self._exit = stack.pop_all()
         return self

@@ -12,7 +12,7 @@ from frontend import open_frontend
 WORKFLOWS = (
     "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "kinetic_chain", "six_shots_in_step",
     "find_shot", "build_style_dataset", "train_style_lora", "score_style",
-    "style_frames_sd15", "style_frames_long", "full_journey", "sdxl_pose_frames", "wan_vace_pose", "wan_scail_pose", "qwen_image_pose", "restore_and_upscale",
+    "clip_player", "path_explorer", "style_frames_sd15", "style_frames_long", "full_journey", "sdxl_pose_frames", "wan_vace_pose", "wan_scail_pose", "qwen_image_pose", "restore_and_upscale",
 )  # fmt: skip
 
 
@@ -72,4 +72,27 @@ def test_run_from_the_button_shows_previews(frontend, root, server):
     )
     assert [kind for kind, count in shown if count == 0] == []
     assert frontend.page.get_by_text("failed to load").count() == 0
+    assert frontend.errors == []
+
+
+@pytest.mark.browser
+def test_saved_video_dropped_on_an_empty_canvas_brings_its_graph_back(frontend, root, server):
+    """Sample clips, normalised and put side by side, saved by core's Save Video: the file alone restores what made it."""
+    page = frontend.page
+    page.evaluate(
+        """() => { const graph = window.app.graph, L = window.LiteGraph; graph.clear();
+        const add = (type) => { const node = L.createNode(type); graph.add(node); return node };
+        const clips = add('CK_LoadClips'), grid = add('CK_GridComposite'), save = add('SaveVideo');
+        clips.widgets.find(w => w.name === 'folder').value = 'correlated_kinetics/sample_clips';
+        grid.widgets.find(w => w.name === 'tile_width').value = 128; grid.widgets.find(w => w.name === 'tile_height').value = 72;
+        clips.connect(0, grid, 0); grid.connect(0, save, 0); save.widgets.find(w => w.name === 'filename_prefix').value = 'carried' }"""
+    )
+    before = frontend.export_api()
+    frontend.queue()
+    page.wait_for_function("() => Object.values(window.app.nodeOutputs).some(o => o?.images?.some(i => i.filename?.startsWith('carried')))", timeout=300_000)
+    saved = max((server.folders["output"]).glob("carried_*.mp4"), key=lambda path: path.stat().st_mtime)
+    page.evaluate("window.app.graph.clear()")
+    frontend.drop_media(saved, "video/mp4")
+    page.wait_for_function("() => window.app.graph._nodes.length === 3", timeout=30_000)
+    assert frontend.export_api() == before
     assert frontend.errors == []

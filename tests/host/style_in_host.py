@@ -130,7 +130,7 @@ def compare_family(name, widths, depths, context, pooled) -> None:
     }
     record["alphas"] = gap(noise_schedule(), 1 / (1 + patcher.model.model_sampling.sigmas.double() ** 2))
     own_tokens = load_tokenizer(find_host() / "comfy" / "sd1_tokenizer")
-    told = [*captions, "", "(left-handed:1.2) \\(captain\\) [pad]", "Ck_Batter, réverse-sweep: 3/4 front foot 你好 " * 9, "bat " * 75, "bat " * 76]
+    told = [*captions, "", "(left-handed:1.2) \\(captain\\) [pad]", "Ck_Batter, réverse-sweep: 3/4 front foot \u4f60\u597d " * 9, "bat " * 75, "bat " * 76]
     record["tokens"] = all(own_tokens(text)[letter] == numbers for text in told for letter, numbers in tokenize(text).items())
     record["length"] = list(theirs[0].shape[:2])
     map_unet, map_text = comfy.lora.model_lora_keys_unet(patcher.model, {}), comfy.lora.model_lora_keys_clip(clip.cond_stage_model, {})

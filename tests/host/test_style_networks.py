@@ -18,7 +18,7 @@ def test_networks_say_what_the_hosts_say(found, family):
     record = found[family]
     assert record["family"] == family and record["tokens"] and record["length"] == [2, 4 * 77]  # a long caption: four chunks
     assert record["text"] < 1e-5 and record["pooled"] < 1e-5 and record["said"] < 1e-5
-    assert record["alphas"] < 1e-6  # the host keeps σ in float32
+    assert record["alphas"] < 1e-6  # the host keeps sigma in float32
 
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])

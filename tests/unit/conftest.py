@@ -32,8 +32,8 @@ def one_thread():
 def stick_batter():
     """A factory: ``stick_batter(fps=25, seconds=4, fwhm=0.10, peak=30, noise=0, seed=0, t=None)``.
 
-    Backlift, downswing (a Gaussian pulse of ω: ``peak`` rad/s, ``fwhm`` s) and follow-through; the shoulders and hips turn until left and
-    right cross, and the front foot strides. Noise is Gaussian, pixels, on each axis.
+    Backlift, downswing (a Gaussian pulse of omega: ``peak`` rad/s, ``fwhm`` s) and follow-through; the shoulders and hips turn until left
+    and right cross, and the front foot strides. Noise is Gaussian, pixels, on each axis.
     """
 
     def make(fps=25.0, seconds=4.0, fwhm=0.10, peak=30.0, noise=0.0, seed=0, t=None) -> PoseSequence:

@@ -41,7 +41,8 @@ def true_stroke(shot="off_drive", fps=50.0, noise=1.0, seed=0, scene: ShotScene 
 
 
 def turning_bat(fps=50.0, seconds=3.0, peak=20.0, width=0.12, length=150.0, middle=1.6, noise=0.0, seed=0, hands=(320.0, 240.0), size=(640, 480)):
-    """A bat that turns about hands that stand still, ω a Gaussian pulse after a slower one the other way: all is known in closed form."""
+    """A bat that turns about hands that stand still, omega a Gaussian pulse after a slower one the other way: all is known in closed
+    form."""
     from scipy.special import erf
 
     t = np.arange(round(seconds * fps)) / fps

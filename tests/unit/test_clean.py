@@ -133,7 +133,7 @@ def test_clean_undoes_what_was_done_to_a_batter(stick_batter):
     assert steps["repair_swaps"]["at"] == {"arms": [[30, 36]]}
     assert steps["reject_outliers"]["at"] == {"right_ankle": [20, 60, 80]}
     assert steps["fill_gaps"]["filled"] == 6 and not pose.missing.any()
-    # Where something was done the track is within 4 noise σ plus the bend a filled gap can't know; elsewhere it is untouched.
+    # Where something was done the track is within 4 noise sigma plus the bend a filled gap can't know; elsewhere it is untouched.
     assert np.abs(pose.xy - truth.xy).max() < 6
     untouched = (conf == truth.conf) & (xy == truth.xy).all(axis=2)
     untouched[:, [truth.index(name) for name in ("neck", "pelvis")]] = False

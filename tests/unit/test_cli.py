@@ -27,7 +27,7 @@ def run(root, *arguments, cwd=None):
 @pytest.fixture
 def two_clips(tmp_path):
     paths = []
-    for index, name in enumerate(("off drive", "ہک")):
+    for index, name in enumerate(("off drive", "\u06c1\u06a9")):
         paths.append(tmp_path / f"{name}.mp4")
         with VideoWriter(paths[-1], 160, 90, 25) as writer:
             for frame in range(10):

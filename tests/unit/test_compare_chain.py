@@ -147,7 +147,7 @@ def test_no_chain_reaches_a_bat_that_moves_first():
 
 def test_links_are_found_across_clips(linked):
     _, _, found = linked
-    # Eight clips, five links at a lag of two frames; the benchmark finds 100 % of 200 at p ≤ 0.05 and all after correction.
+    # Eight clips, five links at a lag of two frames; the benchmark finds 100 % of 200 at p <= 0.05 and all after correction.
     chances = [found.pairs[pair] for pair in zip(CHAIN[:-1], CHAIN[1:], strict=True)]
     assert sum(p <= 0.05 for p, _ in chances) == 5 and sum(adjusted <= 0.05 for _, adjusted in chances) >= 4
     assert found.across.reaches_bat and found.across.path[-1] == "bat_tip"

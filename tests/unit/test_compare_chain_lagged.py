@@ -93,7 +93,7 @@ def test_published_lag_is_positive_where_the_first_leads():
 def test_effective_samples():
     rng = np.random.default_rng(4)
     white = rng.normal(size=(2, 4000))
-    # 1 + 2 Σ r r over 4,000 lags of products near 1/4,000 each: within 10 % of 1.
+    # 1 + 2 sum r r over 4,000 lags of products near 1/4,000 each: within 10 % of 1.
     assert effective_samples(*white) == pytest.approx(4000, rel=0.1)
     t = np.arange(60) / 30
     assert effective_samples(burst(t, 0.9), burst(t, 1.0)) < 15  # of 60 frames one burst spans about 8

@@ -29,7 +29,7 @@ def test_false_positives_of_independent_segments_are_as_many_as_said():
         p += test.p[np.triu_indices(8, 1)].tolist()
     # 392 pairs at 5 %: binomial standard deviation 1.1 %; three of them, and a tenth for the 200 steps of p.
     assert 0.05 - 0.034 <= np.mean(np.array(p) <= 0.05) <= 0.05 + 0.034
-    assert np.mean(p) == pytest.approx(0.5, abs=0.06)  # uniform: 0.29/√392 is 0.015, four of them
+    assert np.mean(p) == pytest.approx(0.5, abs=0.06)  # uniform: 0.29/sqrt(392) is 0.015, four of them
 
 
 def test_power_with_eight_clips_and_a_lag_of_two_frames():

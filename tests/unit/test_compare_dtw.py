@@ -180,7 +180,7 @@ def test_a_band_of_a_fraction_is_a_part_of_the_shorter():
 
 
 def test_distant_pixels_lose_no_digits():
-    """‖f‖² + ‖g‖² − 2 f·g at a million pixels leaves an error of 1e-3 on squared distances of 1e-8."""
+    """|f|² + |g|² - 2 f·g at a million pixels leaves an error of 1e-3 on squared distances of 1e-8."""
     rng = np.random.default_rng(8)
     f = walk(rng, 40, 4)
     g = f[::-1] + 1e-4 * rng.normal(size=f.shape)

@@ -51,7 +51,7 @@ def test_known_warps_of_synthetic_swings_come_back(shot, root):
     assert np.median(np.abs(found.time_map(ref.t) - true(ref.t))[swing]) * FPS < 0.5
     # 0.8 and 0.05 rad but for what noise and the staircase leave: the batter strides 100 px while frames are half a frame off.
     assert found.similarity.s == pytest.approx(0.8, rel=0.01) and found.similarity.angle == pytest.approx(0.05, abs=0.01)
-    assert found.rms < 0.08  # noise of √2 · 2 px on a trunk of about 60 px, and the staircase
+    assert found.rms < 0.08  # noise of sqrt(2) · 2 px on a trunk of about 60 px, and the staircase
 
 
 @pytest.mark.parametrize("features", (("angles",), ("velocities",), ("tip_speed",), {"positions": 1, "tip_speed": 0.5, "angles": 0.5}))
@@ -85,7 +85,7 @@ def test_procrustes_and_warping_in_turn_never_raise_the_cost(frames, others, see
 
 
 def test_the_cost_is_what_the_files_give_back():
-    """compare.json alone is enough to count the cost again: Σ over the path of Σ over the joints ‖other − (s R ref + t)‖²."""
+    """compare.json alone is enough to count the cost again: sum over the path of sum over the joints |other - (s R ref + t)|²."""
     ref, other, _ = warped_pair("off_drive", 1.0)
     found = compare_shots(ref, other)
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))

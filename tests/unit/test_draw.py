@@ -48,7 +48,7 @@ def test_a_dot_has_its_area_and_its_middle_to_a_fraction_of_a_pixel(x, y, radius
     dot(image, np.array([x, y]), radius, (255, 255, 255))
     share = image[..., 0] / 255
     ys, xs = np.mgrid[:100, :100]
-    # Coverage by distance from the edge integrates to π(r² + 1/12); sampling it on the pixel grid adds up to 0.63 pixels (6000 drawn).
+    # Coverage by distance from the edge integrates to pi(r² + 1/12); sampling it on the pixel grid adds up to 0.63 pixels (6000 drawn).
     assert share.sum() == pytest.approx(np.pi * (radius**2 + 1 / 12), abs=0.8)
     assert (share * xs).sum() / share.sum() == pytest.approx(x, abs=0.13)
     assert (share * ys).sum() / share.sum() == pytest.approx(y, abs=0.13)

@@ -30,7 +30,7 @@ def plate(seed: int, side: int = 1600) -> np.ndarray:
 
 
 def turned(pan: float, tilt: float, zoom: float, focal: float = 2000.0, side: int = 1600) -> np.ndarray:
-    """Plate px → frame px of a camera that has panned and tilted by these px and zoomed by this factor."""
+    """Plate px -> frame px of a camera that has panned and tilted by these px and zoomed by this factor."""
     a, b = pan / focal, tilt / focal
     about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
@@ -40,7 +40,7 @@ def turned(pan: float, tilt: float, zoom: float, focal: float = 2000.0, side: in
 
 
 def draw(maps, world: np.ndarray, draw_on=None, grain: float = 2.0, seed: int = 0) -> list[np.ndarray]:
-    """Frames of a world under maps, world → frame px; ``draw_on(frame, index)`` adds what is not background."""
+    """Frames of a world under maps, world -> frame px; ``draw_on(frame, index)`` adds what is not background."""
     rng, frames = np.random.default_rng(seed), []
     for index, m in enumerate(maps):
         frame = cv2.warpPerspective(world, m, (W, H), flags=cv2.INTER_AREA if np.linalg.det(m[:2, :2]) < 0.2 else cv2.INTER_CUBIC)

@@ -103,7 +103,7 @@ def test_still_camera():
 
 
 def pair(i, j, maps, rng, noise=0.0, count=40) -> Pair:
-    """What two frames with known maps, frame → reference px from the middle, would tell."""
+    """What two frames with known maps, frame -> reference px from the middle, would tell."""
     p = rng.uniform(-160, 160, count) + 1j * rng.uniform(-90, 90, count)
     x, y, w = np.linalg.inv(maps[j]) @ maps[i] @ np.stack([p.real, p.imag, np.ones(count)])
     q = (x + 1j * y) / w + noise * (rng.standard_normal(count) + 1j * rng.standard_normal(count))

@@ -99,5 +99,5 @@ def test_sigma_is_true_in_a_rate_converted_clip():
     # About 200 samples whose errors hang together over some five frames: 40 of them, so ± 7 % and ± 3 % (one standard error) about what the
     # yardstick finds on true times, 77 and 96 %; twice that.
     assert 0.62 <= (score < 1).mean() <= 0.92 and (score < 2).mean() >= 0.90
-    # Half a frame late as a whole, which σ of the moment has to allow for.
+    # Half a frame late as a whole, which sigma of the moment has to allow for.
     assert (np.abs(moment) < 2.5).all()

@@ -1,4 +1,4 @@
-"""Derivatives: exact on polynomials, NaN counts exact, σ against a thousand draws, the spline on a swing."""
+"""Derivatives: exact on polynomials, NaN counts exact, sigma against a thousand draws, the spline on a swing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def polynomial(t: np.ndarray, degree: int, order: int = 0) -> np.ndarray:
 @TIMES
 def test_centred_is_exact_on_parabolas_to_the_ends(t):
     velocity, acceleration = differentiate(polynomial(t, 2), t, (1, 2))
-    # Rounding of values near 10 over Δt ≥ 0.016 s, twice for ẍ.
+    # Rounding of values near 10 over delta t >= 0.016 s, twice for x''.
     np.testing.assert_allclose(velocity.value, polynomial(t, 2, 1), atol=1e-11)
     np.testing.assert_allclose(acceleration.value, polynomial(t, 2, 2), atol=1e-9)
     np.testing.assert_array_equal(np.round(velocity.smoothed - polynomial(t, 2), 12), 0)
@@ -54,7 +54,7 @@ def test_centred_formulas_are_those_of_the_design():
     np.testing.assert_allclose(acceleration.value[1:-1], (x[2:] - 2 * x[1:-1] + x[:-2]) / dt**2, atol=1e-8)
     np.testing.assert_allclose(acceleration.value[0], (2 * x[0] - 5 * x[1] + 4 * x[2] - x[3]) / dt**2, atol=1e-8)
     np.testing.assert_allclose(acceleration.value[-1], (2 * x[-1] - 5 * x[-2] + 4 * x[-3] - x[-4]) / dt**2, atol=1e-8)
-    # Noise gains: √½/Δt and √6/Δt² inside; √(9 + 16 + 1)/2Δt and √46/Δt² at the ends.
+    # Noise gains: sqrt(½)/delta t and sqrt(6)/delta t² inside; sqrt(9 + 16 + 1)/2 delta t and sqrt(46)/delta t² at the ends.
     np.testing.assert_allclose(velocity.sigma[[0, 5, -1]], 2 * np.array([np.sqrt(26) / 2, np.sqrt(0.5), np.sqrt(26) / 2]) / dt)
     np.testing.assert_allclose(acceleration.sigma[[0, 5, -1]], 2 * np.sqrt([46, 6, 46]) / dt**2)
     np.testing.assert_allclose(velocity.smoothed_sigma, 2.0)
@@ -69,7 +69,7 @@ def test_savgol_is_exact_on_polynomials_of_its_degree_to_the_ends(t, degree, ord
             differentiate(polynomial(t, degree), t, order, "savgol", 0.3, degree)
         return
     sigma = np.random.default_rng(4).uniform(0.5, 3, (60, 1))
-    for noise in (1.0, sigma):  # equal weights, and 1/σ²
+    for noise in (1.0, sigma):  # equal weights, and 1/sigma²
         found = differentiate(polynomial(t, degree), t, order, "savgol", 0.3, degree, sigma=noise)
         # Rounding of values up to 30 through a window of 0.3 s: 1e-13 over 0.15^order, times coefficients up to 1e2.
         np.testing.assert_allclose(found.smoothed, polynomial(t, degree), atol=1e-10)
@@ -171,7 +171,7 @@ def test_noise_is_estimated_from_the_track(t):
         + rng.normal(size=(3000, 4, 2)) * np.array([0.5, 1, 2, 4])[:, None]
     )
     x[rng.random((3000, 4)) < 0.1] = np.nan
-    # The median of 2,000 residuals is good to 1.17/√(2·2000)·… ≈ 3 %; neighbours share samples, so allow 10 %.
+    # The median of 2,000 residuals is good to 1.17/sqrt(2·2000)·… ~ 3 %; neighbours share samples, so allow 10 %.
     np.testing.assert_allclose(estimate_noise(x, long), np.broadcast_to(np.array([[0.5], [1], [2], [4]]), (4, 2)), rtol=0.10)
     assert np.isnan(estimate_noise(np.where(np.arange(60) % 4 == 3, np.nan, 1.0), EVEN))
     np.testing.assert_allclose(np.nanmean(differentiate(x, long).smoothed_sigma), 1.875, rtol=0.05)
@@ -195,7 +195,8 @@ def test_spline_reads_a_swing_at_low_rates_and_knows_how_well(fps):
     assert np.median(errors) < 0.02
     z = np.abs(np.array(z))
     near = np.abs(t - 1.5) < 0.15
-    # Normal errors lie inside 1σ in 68 %, inside 2σ in 95 %. Measured 80/99: on a Gaussian pulse the stated error is on the wide side.
+    # Normal errors lie inside 1 sigma in 68 %, inside 2 sigma in 95 %. Measured 80/99: on a Gaussian pulse the stated error is on the wide
+    # side.
     # One smoothness for the whole clip would give about 50/75 in the swing.
     assert 0.62 <= (z < 1).mean() <= 0.85 and (z < 2).mean() >= 0.92
     assert 0.60 <= (z[:, near] < 1).mean() <= 0.88 and (z[:, near] < 2).mean() >= 0.90

@@ -47,7 +47,7 @@ def test_the_contract_of_swing_json(swing, tmp_path):
     assert len(value["t"]) == len(value["tip"]) == len(value["hands"]) == frames
     for name in ("tip_speed", "omega", "hand_speed"):
         assert len(value[name]["value"]) == len(value[name]["sigma"]) == frames
-        # σ where there is a value, null where there is none, both alike.
+        # sigma where there is a value, null where there is none, both alike.
         assert [one is None for one in value[name]["value"]] == [one is None for one in value[name]["sigma"]]
     assert set(value["peak_tip_speed"]) >= {"value", "sigma", "t"} and set(value["peak_omega"]) >= {"value", "sigma", "t"}
     assert value["unit"] == "m" and isinstance(value["flags"], list)
@@ -127,7 +127,7 @@ def test_trc_is_what_opensim_reads(swing, tmp_path):
     # y is up and the floor is at the feet: a batter 1.8 m tall crouches, so his nose is 1.2 to 1.8 m up; his feet within a stride's lift.
     assert 1.2 < np.median(marker("nose")[seen, 1]) < 1.8 and abs(np.median(marker("left_ankle")[seen, 1])) < 0.25
     assert np.isnan(marker("bat_tip")[[5, 9]]).all() and np.isnan(marker("nose")[12]).all()
-    # Hands to tip is the bat below the hands, 0.83 m, where it shows whole: 5 % is the scale's σ.
+    # Hands to tip is the bat below the hands, 0.83 m, where it shows whole: 5 % is the scale's sigma.
     length = np.linalg.norm(marker("bat_tip") - marker("hands"), axis=1)
     assert np.nanmax(length) == pytest.approx(0.83, rel=0.1)
 

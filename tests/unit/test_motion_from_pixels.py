@@ -41,7 +41,7 @@ def test_the_toe_is_found_where_it_is(measured):
     assert (accepted & view).sum() / view.sum() >= 0.9
     assert (error[accepted] < 0.1).mean() >= 0.97
     assert np.median(error[accepted]) < 0.04
-    # The stated standard deviation is true on average: 2σ holds 95 % of Gaussian errors per axis.
+    # The stated standard deviation is true on average: 2 sigma holds 95 % of Gaussian errors per axis.
     inside = np.abs(track.tip - toe)[accepted] <= 2 * track.tip_sigma[accepted, None]
     assert inside.mean() >= 0.85
     assert set(track.source[accepted]) == {"image"} and (track.source[~accepted] == "").all()

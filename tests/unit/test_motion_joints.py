@@ -1,4 +1,4 @@
-"""Joint angles and speeds against closed form, and their σ against the scatter of many draws."""
+"""Joint angles and speeds against closed form, and their sigma against the scatter of many draws."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_angles_of_a_flat_figure():
     for name, value in (("left_elbow", 120), ("right_elbow", 120), ("left_knee", 150), ("trunk_lean", 20)):
         # Closed form: exact to rounding.
         assert joints.angle[:, column(joints, name)] == pytest.approx(value, abs=1e-9)
-    # Hip: the trunk leans 20° from the upright, the thigh hangs: 180 − 20. Shoulder: its arm hangs, the line to the hip leans 20°.
+    # Hip: the trunk leans 20° from the upright, the thigh hangs: 180 - 20. Shoulder: its arm hangs, the line to the hip leans 20°.
     assert joints.angle[0, column(joints, "left_hip")] == pytest.approx(160, abs=1e-9)
     assert joints.angle[0, column(joints, "left_shoulder")] == pytest.approx(20, abs=1e-9)
     assert np.nanmax(np.abs(joints.rate)) < 1e-6
@@ -96,7 +96,7 @@ def test_joint_speeds_of_a_body_that_slides():
     pose = figure(t)
     moved = pose.with_step("slide", xy=pose.xy + (t * 120.0)[:, None, None] * np.array([0.6, 0.8]))
     joints = measured(moved)
-    # √(v² − 2σ²) with the least noise that is believed, 1e-3 px.
+    # sqrt(v² - 2 sigma²) with the least noise that is believed, 1e-3 px.
     assert joints.speed == pytest.approx(120.0, abs=1e-4)
     assert {"left_wrist", "pelvis", "neck"} <= set(joints.joint_names)
 

@@ -55,7 +55,7 @@ def test_one_scale_divides_every_speed(drive):
     metres = measure_swing(track, pose, camera, scale=Scale("m", 250.0, 0.05, "a test"), **QUICK)
     assert metres.unit == "m" and metres.scale.sigma == 0.05
     assert metres.peak_tip_speed.value == pytest.approx(measured.peak_tip_speed.value / 250)
-    # σ of the peak is the random one: the scale's isn't mixed in.
+    # sigma of the peak is the random one: the scale's isn't mixed in.
     assert metres.peak_tip_speed.sigma == pytest.approx(measured.peak_tip_speed.sigma / 250)
     assert metres.tip_speed == pytest.approx(measured.tip_speed / 250, nan_ok=True)
     assert metres.joints.speed == pytest.approx(measured.joints.speed / 250, nan_ok=True)
@@ -73,7 +73,7 @@ def test_units(drive, scale, unit, expected):
     assert found.unit == expected
     if expected == "m" and scale is not None:
         true = default_scene("off_drive").peaks["tip_speed_image"][0]
-        # Inside twice the scale's own σ (3 to 6 %), plus 3 % that centred differences flatten the peak by at 50 fps.
+        # Inside twice the scale's own sigma (3 to 6 %), plus 3 % that centred differences flatten the peak by at 50 fps.
         assert found.peak_tip_speed.value == pytest.approx(true, rel=2 * found.scale.sigma + 0.03)
     if expected == "body":
         assert found.scale.px_per_unit == pytest.approx(truth.px_per_m[0] * 1.8, rel=2 * found.scale.sigma)

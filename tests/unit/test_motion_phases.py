@@ -12,7 +12,7 @@ from kinetics.synthetic.strokes import SHOTS
 
 
 def phases(t, speed, omega, hands=None, unreliable=None, impact=None, sigma=0.0):
-    """The phases of a track whose speeds all have the same relative σ."""
+    """The phases of a track whose speeds all have the same relative sigma."""
     hands = np.zeros(len(t)) if hands is None else hands
     unreliable = np.zeros(len(t), bool) if unreliable is None else unreliable
     peak = int(np.nanargmax(speed))
@@ -50,13 +50,13 @@ def test_the_phases_are_the_strokes_own(shot, fps):
         scene = random_scene(rng, shot)
         found = phases_of(scene, fps)
         begins, top, ends = bounds_of(scene.stroke, scene.batter.tempo)
-        # The camera stands 25-45° off the stroke's plane, so the picture's ω changes sign up to 0.07 s off the bat's own (0.1 s in
+        # The camera stands 25-45° off the stroke's plane, so the picture's omega changes sign up to 0.07 s off the bat's own (0.1 s in
         # square drives, whose bat points at the camera then); the hands move on after the bat in the inside edge, 0.15 s.
         assert found["downswing"].start == pytest.approx(top, abs=0.1)
         assert found["follow_through"].end == pytest.approx(ends, abs=0.16)
         assert found["downswing"].end == found["follow_through"].start == scene.stroke.impact
         if shot != "square_drive":
-            # Tip speed and ω fall under a fifth at moments 20 ms apart at most.
+            # Tip speed and omega fall under a fifth at moments 20 ms apart at most.
             assert found["backlift"].start == pytest.approx(begins, abs=0.02)
             assert found["stance"].end == found["backlift"].start
         names = [phase.name for phase in found.found]
@@ -73,8 +73,8 @@ def test_closed_form_bounds():
     track, _, omega = turning_bat(fps=200, peak=20, width=0.12, middle=1.6)
     found = phases(track.t, np.abs(omega) * 150, omega)
     sigma = 0.12 / 2.3548
-    # A Gaussian is at a tenth of its peak √(2 ln 10) σ away from it; the backlift's at a fifth of its own √(2 ln 5) · 0.15 s before 0.9 s.
-    # The two pulses overlap: where ω is a tenth of the peak the other still takes off 0.3 %, 1 ms.
+    # A Gaussian is at a tenth of its peak sqrt(2 ln 10) sigma away from it; the backlift's at a fifth of its own sqrt(2 ln 5) · 0.15 s
+    # before 0.9 s. The two pulses overlap: where omega is a tenth of the peak the other still takes off 0.3 %, 1 ms.
     assert found["downswing"].start == pytest.approx(1.6 - np.sqrt(2 * np.log(10)) * sigma, abs=0.002)
     assert found["follow_through"].end == pytest.approx(1.6 + np.sqrt(2 * np.log(10)) * sigma, abs=0.002)
     assert found["backlift"].start == pytest.approx(0.9 - np.sqrt(2 * np.log(5)) * 0.15, abs=0.002)
@@ -125,5 +125,5 @@ def test_a_sample_that_may_be_fast_ends_nothing():
     whole = phases(t, np.abs(omega) * 150, omega)
     arguments = (np.zeros(len(t), bool), np.zeros(len(t)), 1.6, 3000.0, Impact(1.6, 0.01))
     found = find_phases(t, np.abs(spoilt) * 150, sigma * 150, spoilt, sigma, *arguments)
-    # 2 σ of the other samples, 0.4 of 20 rad/s, move the start by a frame at most.
+    # 2 sigma of the other samples, 0.4 of 20 rad/s, move the start by a frame at most.
     assert found["downswing"].start == pytest.approx(whole["downswing"].start, abs=0.02)

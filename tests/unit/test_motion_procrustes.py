@@ -104,7 +104,7 @@ def test_stated_errors_hold():
     for _ in range(4000):
         fit = fit_similarity(s * ref @ rotation(angle).T + t + rng.normal(0, 3, (40, 2)) / np.sqrt(w)[:, None], ref, w)
         z.append([(fit.s - s) / fit.sigma_s, (fit.angle - angle) / fit.sigma_angle, *((fit.t - t) / fit.sigma_t), fit.variance / 9])
-    # 4,000 draws give a standard deviation to 1/√8000 = 1.1 %; Student's t with 76 degrees adds 1.3 %. Four times the first.
+    # 4,000 draws give a standard deviation to 1/sqrt(8000) = 1.1 %; Student's t with 76 degrees adds 1.3 %. Four times the first.
     np.testing.assert_allclose(np.std(np.array(z)[:, :4], axis=0), 1.0, atol=0.058)
     np.testing.assert_allclose(np.mean(np.array(z)[:, 4]), 1.0, atol=4 * np.sqrt(2 / 76 / 4000))
 

@@ -69,7 +69,7 @@ def test_height_from_a_skeleton_within_its_sigma():
         _, pose, camera, truth = true_stroke(scene=scene, fps=25, noise=1.0)
         scale = scale_from_body(stabilise_pose(pose, camera))
         off.append(np.log(scale.px_per_unit / (truth.px_per_m[0] * scene.batter.height)) / scale.sigma)
-    # Six random batters: all inside 2 σ, most inside 1.
+    # Six random batters: all inside 2 sigma, most inside 1.
     assert np.abs(off).max() < 2 and np.median(np.abs(off)) < 1
 
 

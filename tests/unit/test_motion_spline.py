@@ -34,7 +34,7 @@ def test_banded_equations_are_the_dense_ones(n, width, seed):
     inverse = np.linalg.inv(matrix)
     for j in range(min(width + 1, n)):
         np.testing.assert_allclose(solver.inverse_bands()[j, : n - j], np.diag(inverse, -j), atol=1e-9)
-    # L⁻ᵀ turns unit noise into A⁻¹.
+    # L^-T turns unit noise into A^-1.
     root = solver.sample(np.eye(n))
     if root.shape == (n, n):
         covered = sum(np.outer(column, column) for column in solver.sample(np.eye(n)).T)
@@ -72,7 +72,7 @@ def test_fit_and_error_are_those_of_the_posterior(phi):
     whiten = np.linalg.inv(np.linalg.cholesky(R))
     X, Y = np.vstack([whiten @ B, D / np.sqrt(fit.q)[:, None]]), np.vstack([whiten @ y, np.zeros((len(D), 2))])
     # The same least squares densely, by singular values. The normal equations have a condition number up to 1e14: a second turn of the
-    # solver takes most of it out of the curve (0.001 of the noise is left), and the second derivative's σ is good to some percent.
+    # solver takes most of it out of the curve (0.001 of the noise is left), and the second derivative's sigma is good to some percent.
     a = np.linalg.lstsq(X, Y, rcond=None)[0]
     root = np.linalg.pinv(X, rcond=1e-13)
     np.testing.assert_allclose(fit.mean(t), B @ a, atol=2e-3)
@@ -91,7 +91,7 @@ def test_a_kink_is_one_more_unknown():
     fit = PenalisedSpline(t, y, kink=tau, jump=(-80.0, 60.0), jump_sigma=60.0)
     ramp = np.maximum(t - tau, 0)[:, None]
     B, D = fit.design(t).toarray(), np.diff(np.eye(fit.size), DIFFERENCES, axis=0)
-    # f = B a' + c (t − τ)₊ with the roughness of B a' penalised: the unknowns are other ones, the curve is the same.
+    # f = B a' + c (t - tau)+ with the roughness of B a' penalised: the unknowns are other ones, the curve is the same.
     s, root = np.sqrt(fit.sigma2), np.sqrt(fit.q)[:, None]
     X = np.block([[B / s, ramp / s], [D / root, np.zeros((len(D), 1))], [np.zeros((1, fit.size)), np.array([[1 / 60]])]])
     Y = np.vstack([y / s, np.zeros((len(D), 2)), np.array([[-80.0, 60.0]]) / 60])
@@ -149,7 +149,7 @@ def test_noise_is_found_and_uneven_times_are_as_good():
     for t in (np.arange(150) / 30, (np.arange(150) + rng.uniform(-0.3, 0.3, 150)) / 30):
         truth = np.stack([80 * np.sin(4 * t), 50 * np.cos(3 * t)], axis=1)
         fit = PenalisedSpline(t, truth + 2 * rng.normal(size=truth.shape))
-        # 300 numbers less about 40 for the curve know σ to 4.4 %.
+        # 300 numbers less about 40 for the curve know sigma to 4.4 %.
         assert abs(np.sqrt(fit.sigma2) / 2 - 1) < 0.15
         z = (fit.mean(t, 1) - np.stack([320 * np.cos(4 * t), -150 * np.sin(3 * t)], axis=1)) / fit.sigma(t, 1)[:, None]
         assert 0.5 < np.mean(np.abs(z) < 1) < 0.9 and np.mean(np.abs(z) < 2) > 0.85

@@ -1,4 +1,4 @@
-"""The swing against closed-form truth: peaks, σ, gaps, outliers, impact, flags, and what is refused."""
+"""The swing against closed-form truth: peaks, sigma, gaps, outliers, impact, flags, and what is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PX = 300.0
 
 
 def turning_bat(fps=50.0, seconds=3.0, peak=24.0, fwhm=0.14, noise=0.0, seed=0):
-    """Times, hands, tip (px), true ω and true tip speed: a pulse of ω about hands that walk, the bat at full length."""
+    """Times, hands, tip (px), true omega and true tip speed: a pulse of omega about hands that walk, the bat at full length."""
     from scipy.special import erf
 
     rng = np.random.default_rng(seed)
@@ -41,7 +41,8 @@ def tallies():
 @pytest.mark.parametrize(("case", "fps", "median", "ninth"), [("clean", 25, 1.5, 3.0), ("clean", 50, 1.0, 2.0), ("dirty", 25, 2.0, 4.0)])
 @pytest.mark.parametrize("what", ["speed", "omega"])
 def test_peaks_are_within_the_bounds(tallies, case, fps, median, ninth, what):
-    # The bounds hold over 120 swings (benchmarks/motion.py). Of twelve, seven of which have a peak of ω, the 90th percentile is all but the
+    # The bounds hold over 120 swings (benchmarks/motion.py). Of twelve, seven of which have a peak of omega, the 90th percentile is all
+    # but the
     # largest, and on dirty tracks one in ten loses tips at the very peak, where the bound, too, is off: half as much again is allowed.
     found = tallies[case, fps].accuracy()
     bound = found[yardstick.BOUND][what]
@@ -68,7 +69,7 @@ def test_a_told_impact_leaves_the_peak_inside_two_sigma_and_clean_swings_are_not
 
 
 def struck_bat(fps, loss, seed, noise=1.0):
-    """Times, hands, tip, largest ω and tip speed of a bat that loses part of its rate for good at 1.5 s, a moment before its peak."""
+    """Times, hands, tip, largest omega and tip speed of a bat that loses part of its rate for good at 1.5 s, a moment before its peak."""
     rng = np.random.default_rng(seed)
     t, fine = 0.3 + np.arange(round(2.4 * fps)) / fps, np.arange(0, 3.0, 0.0005)
     omega = 24 * np.exp(-0.5 * ((fine - 1.52) / 0.06) ** 2) * np.where(fine > 1.5, 1 - loss, 1.0)
@@ -89,7 +90,7 @@ def test_a_heavy_impact_is_found_and_split(fps):
         # Found within a third of a frame or 2 ms, though not told; the frame after it looks like an outlier at first, and is none.
         assert swing.impact.how == "detected" and abs(swing.impact.t - 1.5) < max(0.33 / fps, 0.002)
         assert any("impact of the ball" in flag for flag in swing.flags) and not swing.refused.any()
-        # Before the corner only one side of the peak is left to go by: 4 % at 25 frames a second, inside 2.5σ.
+        # Before the corner only one side of the peak is left to go by: 4 % at 25 frames a second, inside 2.5 sigma.
         assert abs(swing.peak_omega.value - omega) < 2.5 * swing.peak_omega.sigma < 0.12 * omega
         assert abs(swing.peak_tip_speed.value - speed) < 2.5 * swing.peak_tip_speed.sigma
         told = estimate_swing(t, hands, tip, impact=1.5 + 0.4 / fps)
@@ -126,7 +127,7 @@ def test_a_clean_track_gives_the_truth():
     np.testing.assert_allclose(swing.tip_speed[inner], speed[inner], atol=0.005 * speed.max())
     assert abs(swing.peak_omega.value / omega.max() - 1) < 0.005 and abs(swing.peak_omega.t - 1.5) < 0.004
     assert np.ptp(swing.shown) < 0.01 and not swing.refused.any() and not swing.unreliable.any()
-    np.testing.assert_allclose(np.gradient(swing.angle, t)[inner], omega[inner], atol=1.0)  # unwrapped: no jump of 2π in it
+    np.testing.assert_allclose(np.gradient(swing.angle, t)[inner], omega[inner], atol=1.0)  # unwrapped: no jump of 2 pi in it
     assert swing.angle[-1] - swing.angle[0] > 1.05 * np.pi
 
 
@@ -134,7 +135,7 @@ def test_a_clean_track_gives_the_truth():
 def test_the_users_own_choice_of_differences(method):
     t, hands, tip, omega, speed = turning_bat(fps=200, noise=0.5, fwhm=0.2)
     swing = estimate_swing(t, hands, tip, method=method, window=0.03)
-    # At 200 frames a second differences are nearly unbiased, so that σ from the noise gain holds.
+    # At 200 frames a second differences are nearly unbiased, so that sigma from the noise gain holds.
     z_speed, z_omega = np.abs(swing.tip_speed - speed) / swing.tip_speed_sigma, np.abs(swing.omega - omega) / swing.omega_sigma
     for z in (z_speed, z_omega):
         assert 0.60 <= np.mean(z < 1) <= 0.80 and 0.90 <= np.mean(z < 2) <= 0.99
@@ -145,7 +146,8 @@ def test_the_users_own_choice_of_differences(method):
 def test_centred_differences_are_those_of_the_tip():
     t, hands, tip, _, speed = turning_bat(fps=1000, seconds=2.0)
     swing = estimate_swing(t, hands, tip, method="centred", hands_sigma=0.1, tip_sigma=0.1)
-    # h + ρu is the tip: at 1,000 frames a second both ways of differentiating it agree to (ωΔt)²/6 of 7,000 px/s, and debiasing takes
+    # h + rho u is the tip: at 1,000 frames a second both ways of differentiating it agree to (omega delta t)²/6 of 7,000 px/s, and
+    # debiasing takes
     # 2·(71 px/s)² off where the tip is fast.
     fast = speed > 1000
     np.testing.assert_allclose(swing.tip_velocity, np.gradient(tip, t, axis=0), atol=2.0)
@@ -161,7 +163,8 @@ def test_debiasing_reads_a_still_bat_as_still():
         swing = estimate_swing(t, hands, tip, method=method)
         plain = np.hypot(*swing.tip_velocity.T)
         assert np.nanmean(swing.tip_speed**2) <= np.nanmean(plain**2)
-        # Without debiasing nine tenths would lie outside 0.5σ; with it 0 is inside 2σ nearly always: a smoothed track of 8 s holds about 25
+        # Without debiasing nine tenths would lie outside 0.5 sigma; with it 0 is inside 2 sigma nearly always: a smoothed track of 8 s
+        # holds about 25
         # independent samples, of which 95 % ± 4 % are.
         assert (swing.tip_speed < 2 * swing.tip_speed_sigma).mean() > 0.87
         assert any("outside 8-45 rad/s" in flag for flag in swing.flags) or swing.peak_omega.value >= 8
@@ -197,7 +200,7 @@ def test_a_long_track_loses_its_outliers_and_nothing_else():
     tip[bumped] += [45, -40]
     swing = estimate_swing(t, hands, tip)
     assert np.flatnonzero(swing.refused).tolist() == bumped
-    # The largest of eight peaks, each with a σ of 1 to 2 %, is too high by 1.4 σ in the mean; 3 σ more.
+    # The largest of eight peaks, each with a sigma of 1 to 2 %, is too high by 1.4 sigma in the mean; 3 sigma more.
     assert abs(swing.peak_omega.value / omega.max() - 1) < 0.08
 
 

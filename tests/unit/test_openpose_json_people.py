@@ -55,7 +55,7 @@ def test_people_are_followed_whatever_their_order_and_with_joints_lost(seed, los
     frames, places = value([a, b], seed, lost)
     for who, truth in enumerate((a, b)):
         pose = from_pose_keypoint(frames, fps=25, person=int(places[0, who]))
-        # Noise of σ = 1 px stays under 6 px; the other person passes 25 px away.
+        # Noise of sigma = 1 px stays under 6 px; the other person passes 25 px away.
         assert strays(pose, truth) < 6
 
 

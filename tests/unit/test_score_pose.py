@@ -54,7 +54,7 @@ def test_perfect_frames_score_one():
 def test_a_joint_moved_by_a_known_distance_lowers_pck_by_hand():
     """12 frames × 12 limb joints: 3 wrists gone 10.5 px astray of a trunk of 100 leave 141 of 144."""
     pose = body()
-    score = score_pose(pose, moved(pose, "left_wrist", [1, 4, 9], (6.3, -8.4)))  # √(6.3² + 8.4²) = 10.5
+    score = score_pose(pose, moved(pose, "left_wrist", [1, 4, 9], (6.3, -8.4)))  # sqrt(6.3² + 8.4²) = 10.5
     assert score.pck == pytest.approx(141 / 144) and score.median_error[COCO_NAMES.index("left_wrist")] == 0
     assert score.correct[COCO_NAMES.index("left_wrist")] == 9
     assert score_pose(pose, moved(pose, "left_wrist", [1, 4, 9], (5.7, -7.6))).pck == 1.0  # 9.5 px
@@ -62,7 +62,7 @@ def test_a_joint_moved_by_a_known_distance_lowers_pck_by_hand():
 
 
 def test_oks_of_one_joint_by_hand():
-    """COCO's exp(−d²/(2 s² k²)): the wrist's k is 2 × 0.062, s² 0.53 of the body's box."""
+    """COCO's exp(-d²/(2 s² k²)): the wrist's k is 2 × 0.062, s² 0.53 of the body's box."""
     pose = body(1, spread=0.0)
     size = np.ptp(pose.xy[0], axis=0)
     expected = (16 + math.exp(-(20**2) / (2 * 0.53 * size[0] * size[1] * (2 * OKS_SIGMA["wrist"]) ** 2))) / 17

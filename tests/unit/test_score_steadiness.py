@@ -46,7 +46,8 @@ def test_flicker_is_told_at_its_size():
 
 
 def test_noise_is_told():
-    """Two frames' independent noise of σ differ by √2 σ · √(2/π) on average; flow and interpolation take at most a third off."""
+    """Two frames' independent noise of sigma differ by sqrt(2) sigma · sqrt(2/pi) on average; flow and interpolation take at most a third
+    off."""
     chance = np.random.default_rng(1)
     clean = shifted(texture(), (0, 0))
     error = [measure_steadiness([as_picture(clean + chance.normal(0, sigma, clean.shape)) for _ in range(4)]).mean for sigma in (2, 6)]

@@ -83,7 +83,8 @@ def test_the_base_model_is_given_back(modules, trained):
 
 
 def test_a_branch_is_the_merged_weight(modules, trained):
-    """W + (α/r)·B·A put into the weights says the same, for linear layers and convolutions, at 1e-5 of float32 sums in another order."""
+    """W + (alpha/r)·B·A put into the weights says the same, for linear layers and convolutions, at 1e-5 of float32 sums in another
+    order."""
     lora = read_lora(trained["warm"][1])
     layers = find_modules(modules)
     chance = torch.Generator().manual_seed(0)

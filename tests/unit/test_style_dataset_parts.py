@@ -98,7 +98,7 @@ def test_crops_do_not_jitter():
     everything = np.concatenate([points, tip[:, None]], axis=1)
     followed = (everything.min(axis=1) + everything.max(axis=1)) / 2
     shake, left = (np.abs(np.diff(track[5:-5], n=2, axis=0)).mean() for track in (followed, middle))
-    # A Gaussian of σ = 6 frames leaves under a hundredth of white noise's second differences.
+    # A Gaussian of sigma = 6 frames leaves under a hundredth of white noise's second differences.
     assert left < 0.05 * shake
     grown = np.diff([crop.height for crop in crops])
     assert np.abs(grown).max() < 0.05 * crops[0].height
@@ -225,7 +225,7 @@ def test_pose_distance_takes_the_common_shift_out_and_counts_what_both_have():
     assert pose_distance(moved, shape[0])[0] == pytest.approx(0, abs=1e-9)
     other = shape.copy()
     other[0, 2] += (0.6, 0)
-    # One of six joints 0.6 away: √(0.36/6 − (0.6/6)²).
+    # One of six joints 0.6 away: sqrt(0.36/6 - (0.6/6)²).
     assert pose_distance(other, shape[0])[0] == pytest.approx(np.sqrt(0.06 - 0.01))
     other[0, 2] = np.nan
     assert pose_distance(other, shape[0])[0] == pytest.approx(0, abs=1e-9)

@@ -133,7 +133,7 @@ def test_noise_schedule_and_targets():
     at = bar[[100, 900]]
     noisy, v = add_noise(x, noise, at), target_of("v_prediction", x, noise, at)
     root, rest = at.sqrt().reshape(-1, 1, 1, 1), (1 - at).sqrt().reshape(-1, 1, 1, 1)
-    torch.testing.assert_close(root * noisy - rest * v, x)  # x and ε come back out of x_t and v
+    torch.testing.assert_close(root * noisy - rest * v, x)  # x and epsilon come back out of x_t and v
     torch.testing.assert_close(rest * noisy + root * v, noise)
     assert torch.equal(target_of("epsilon", x, noise, at), noise)
     snr = at / (1 - at)

@@ -40,7 +40,7 @@ def modules():
 
 @pytest.mark.parametrize("prediction, zero_terminal", [("epsilon", False), ("v_prediction", False), ("v_prediction", True)])
 def test_a_model_that_knows_the_frame_draws_it(world, modules, tmp_path, monkeypatch, prediction, zero_terminal):
-    """ε, or v, of a given picture x₀ said exactly: every step of the solver then leads to x₀. One grey level of 255 is allowed for rounding to
+    """epsilon, or v, of a given picture x_0 said exactly: every step of the solver then leads to x_0. One grey level of 255 is allowed for rounding to
     bytes; the frame itself is not met exactly, because its latents are averages over 8 × 8 pixels: it is compared with their decoding."""
     knowing = replace(modules, prediction=prediction, alphas_bar=noise_schedule(zero_terminal=zero_terminal))
     source = Source(world, knowing, SETTINGS)

@@ -78,7 +78,7 @@ def test_the_png_is_the_picture(swing, tmp_path):
 def test_peaks_are_written_as_their_sigma_bears():
     assert tell_peak(Peak(12.345, 0.321, 1, 0.01), "m/s") == "12.35 ± 0.32 m/s"
     assert tell_peak(Peak(2911.4, 63.2, 1, 0.01), "px/s") == "2,911 ± 63 px/s"
-    assert tell_peak(Peak(-21.44, 1.6, 1, 0.01), "rad/s") == "−21.4 ± 1.6 rad/s"
+    assert tell_peak(Peak(-21.44, 1.6, 1, 0.01), "rad/s") == "\u221221.4 ± 1.6 rad/s"
     assert tell_peak(Peak(np.nan, np.nan, np.nan, np.nan), "m/s") == "not measured"
 
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch.nn import Conv2d, PixelShuffle, ReLU, Sequential
 
 from kinetics.errors import KineticsError
 from kinetics.upscale.clip import choose_size, upscale_clip
@@ -21,9 +22,7 @@ from kinetics.video.encode import VideoWriter
 def network():
     """Three convolutions and a pixel shuffle: ×2, each pixel sees 4 px around it."""
     torch.manual_seed(0)
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 12, 5, padding=2), torch.nn.PixelShuffle(2), torch.nn.Conv2d(3, 3, 3, padding=1)
-    ).eval()  # fmt: skip
+    return Sequential(Conv2d(3, 8, 3, padding=1), ReLU(), Conv2d(8, 12, 5, padding=2), PixelShuffle(2), Conv2d(3, 3, 3, padding=1)).eval()
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -64,7 +63,7 @@ def test_memory_that_runs_out_makes_smaller_tiles(network):
     with pytest.raises(KineticsError, match="not enough memory"):
         TileEnlarger(tight, 2, 512)(image)
     with pytest.raises(RuntimeError):
-        TileEnlarger(torch.nn.Conv2d(4, 4, 3), 2)(image)
+        TileEnlarger(Conv2d(4, 4, 3), 2)(image)
 
 
 @pytest.mark.parametrize("size", [(150, 90), (37, 21), (61, 80)])
@@ -107,7 +106,8 @@ def test_flicker_is_told_and_lowered(still, tmp_path):
 
     report = upscale_clip(still, tmp_path / "out.mp4", (128, 96), inventive)
     source, raw, shown = report.flicker
-    # Two frames of noise 5 differ by √2·5. Each keeps 0.6 of the one before: (1 - 0.6)/√(1 - 0.6²)·√(2·(1 - 0.6)) of 5, once settled.
+    # Two frames of noise 5 differ by sqrt(2)·5. Each keeps 0.6 of the one before: (1 - 0.6)/sqrt(1 - 0.6²)·sqrt(2·(1 - 0.6)) of 5, once
+    # settled.
     assert source < 0.5 and raw == pytest.approx(5 * 2**0.5, rel=0.05)
     assert shown < 0.5 * raw
     assert [frame.t for frame in Clip(report.path).frames()] == pytest.approx([frame.t for frame in still.frames()], abs=1e-4)

@@ -157,3 +157,11 @@ def test_disk_that_is_full(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_header_carries_what_it_is_given(tmp_path):
+    path = tmp_path / "told.mp4"
+    with VideoWriter(path, 16, 16, 25, metadata={"workflow": '{"nodes": [1]}', "prompt": "{}"}) as writer:
+        writer.write(np.zeros((16, 16, 3), np.uint8))
+    with av.open(str(path)) as container:
+        assert container.metadata["workflow"] == '{"nodes": [1]}' and container.metadata["prompt"] == "{}"

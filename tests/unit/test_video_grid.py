@@ -193,7 +193,7 @@ def test_title_covers_the_foot_of_its_own_tile_only(five, tmp_path):
     assert np.abs(plain[1].astype(int) - titled[1]).max() < 12
 
 
-@pytest.mark.parametrize("text", ["Cover drive", "élan", "日本語 ショット", "اردو شاٹ", "🏏", "\u0007\n\t x", "W" * 300, "é" * 300])
+@pytest.mark.parametrize("text", ["Cover drive", "élan", "\u65e5\u672c\u8a9e \u30b7\u30e7\u30c3\u30c8", "\u0627\u0631\u062f\u0648 \u0634\u0627\u0679", "\U0001f3cf", "\u0007\n\t x", "W" * 300, "é" * 300])
 @pytest.mark.parametrize("size", [(480, 270), (16, 16), (1920, 1080)])
 def test_titles_in_any_script_fit(text, size):
     strip = draw_title(text, *size)
