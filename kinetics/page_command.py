@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from .show.page import PageClip
 
 
-#: Of the composites' GIFs, px: a page is put on the web, where six grainy clips at full width weigh more than all the rest.
-GIF_WIDTH = 540
-
-
 def add_page_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write; a page that lies there is replaced")
@@ -31,7 +27,7 @@ def run_page(options: argparse.Namespace) -> None:
     from .commands import show_progress
     from .composites import build_composites
     from .names import tell_apart
-    from .show.page import PageClip, write_page
+    from .show.page import GIF_WIDTH, PageClip, write_page
     from .video.decode import Clip
 
     names = [name.replace("_", " ") for name in tell_apart([path.stem for path in options.clips])]

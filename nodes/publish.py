@@ -42,7 +42,7 @@ class PublishPage(io.ComfyNode):
     @classmethod
     def execute(cls, clips, title, folder, longest, shots=None, in_step=None, shots_composite=None, skeletons_composite=None) -> io.NodeOutput:
         from ..kinetics.pose_sequence import PoseSequence
-        from ..kinetics.show.page import PageClip, write_page
+        from ..kinetics.show.page import GIF_WIDTH, PageClip, write_page
         from ..kinetics.video.gif import save_gif
 
         if shots and len(shots) != len(clips):
@@ -61,7 +61,7 @@ class PublishPage(io.ComfyNode):
                 if given:
                     video, gif = (Path(scratch, f"{len(composites)}{suffix}") for suffix in (".mp4", ".gif"))
                     given[0].save_to(str(video))
-                    save_gif(open_clip(given[0]), gif, progress=progress)
+                    save_gif(open_clip(given[0]), gif, width=GIF_WIDTH, progress=progress)
                     composites[caption] = (video, gif)
             index = write_page(
                 target, parts, title=title[0], in_step=in_step[0] if in_step else None, composites=composites, longest=longest[0], progress=progress

@@ -32,6 +32,9 @@ PARTS = Path(__file__).with_name("page_parts")
 #: The viewers' own modules, which the page carries too.
 MODULES = Path(__file__).parents[2] / "web" / "js"
 
+#: Of the composites' GIFs, px: a page is put on the web, where six grainy clips at full width weigh more than all the rest.
+GIF_WIDTH = 540
+
 #: By this a folder is known as a page of ours, which may be replaced.
 _OURS = '<meta name="generator" content="Correlated Kinetics">'
 

@@ -91,7 +91,7 @@ def test_run_by_the_button_every_node_shows_its_result(name, pages, root):
         frontend.show_all()
         waiting = "(vue) => !(" + SHOWN + ")(vue).some(node => node.files && !node.loaded)"
         page.wait_for_function(waiting, arg=frontend.vue_nodes, timeout=30_000)
-        page.screenshot(path=shots / f"{name}_{'nodes2' if frontend.vue_nodes else 'classic'}.png")
+        page.screenshot(path=shots / f"run_{name}_{'nodes2' if frontend.vue_nodes else 'classic'}.png")
         shown = page.evaluate(SHOWN, frontend.vue_nodes)
         assert [node["type"] for node in shown if node["output"] and not node["kinds"]] == []
         assert [node["type"] for node in shown if node["files"] and not node["loaded"]] == []
