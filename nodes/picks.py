@@ -22,16 +22,14 @@ def pick_name(clip: Clip) -> str:
 
 
 def lines_for(text: str, clip: Clip | None = None) -> list[str]:
-    """The lines, or parts between semicolons, that are for a clip: those that begin with its name and a colon, and those without a name.
+    """The lines, or parts between semicolons, that are for a clip: those without a name, then those that begin with its name and a colon.
 
     Without a clip all of them, their names taken off.
     """
-    found = []
-    for line in filter(None, map(str.strip, re.split(r"[\n;]", text))):
-        name, colon, rest = line.rpartition(":")
-        if clip is None or not colon or name.strip() == pick_name(clip):
-            found.append(rest.strip())
-    return found
+    parts = [line.rpartition(":") for line in filter(None, map(str.strip, re.split(r"[\n;]", text)))]
+    anyone = [rest.strip() for _, colon, rest in parts if not colon]
+    named = [rest.strip() for name, colon, rest in parts if colon and (clip is None or name.strip() == pick_name(clip))]
+    return anyone + named
 
 
 def read_points(lines: Sequence[str]) -> list[str]:
@@ -51,7 +49,7 @@ def read_points(lines: Sequence[str]) -> list[str]:
 
 
 def read_marks(lines: Sequence[str]) -> list[Mark]:
-    """Marks from lines ``frame, x, y``."""
+    """Marks from lines ``frame, x, y``; of two in one frame the later one."""
     from ..kinetics.motion.bat_track import read_mark
 
-    return [read_mark(line) for line in lines]
+    return list({mark.frame: mark for mark in map(read_mark, lines)}.values())

@@ -27,7 +27,7 @@ PICTURES = ROOT / "web" / "docs" / "pictures"
 #: A page is read in a narrow panel over a slow line: no picture is larger, in bytes and in pixels.
 MOST_BYTES, MOST_WIDTH, MOST_HEIGHT = 60_000, 640, 1000
 #: The window, and where in it a node is put: clear of the front end's own bars.
-WINDOW, CORNER, MARGIN = (1700, 1700), (420, 170), 10
+WINDOW, CORNER, MARGIN = (1700, 1700), (90, 200), 10
 SAMPLES = Path("correlated_kinetics") / "sample_clips"
 #: The picture that a node shows is loaded when the node first comes into view.
 SHOWN = """(id) => {
@@ -58,6 +58,13 @@ HALT = """async () => {
     }
     await new Promise((done) => setTimeout(done, 1500));
 }"""
+WATCH = """(type) => {
+    const node = window.app.graph._nodes.find(n => n.type === type);
+    const preview = LiteGraph.createNode('PreviewAny');
+    preview.pos = [-9000, -9000];
+    window.app.graph.add(preview);
+    node.connect(node.outputs.length - 1, preview, 0);
+}"""
 PLACE = """([id, x, y]) => {
     const node = window.app.graph.getNodeById(id);
     node.title = node.constructor.title;
@@ -82,12 +89,15 @@ class Job:
         Off: the nodes are shown as they stand in the graph, because what a tiny model makes would mislead.
     muted : tuple of str
         Node types that don't run: they need models of several gigabytes.
+    watched : tuple of str
+        Nodes (as in ``nodes``) whose results nothing takes when the muted ones don't run; they get a text preview, far off, so that they run.
     """
 
     nodes: tuple[str, ...]
     clips: int = 6
     run: bool = True
     muted: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
 
 GENERATING = (
@@ -105,9 +115,9 @@ JOBS = {
     "kinetic_chain": Job(("KineticChain", "ShotSimilarity")),
     "six_shots_in_step": Job(("PlayInStep",), run=False),
     "build_style_dataset": Job(("BuildStyleDataset",), clips=2),
-    "train_style_lora": Job(("LoadStyleDataset", "ReadLoRAInfo"), muted=LEARNING),
+    "train_style_lora": Job(("LoadStyleDataset", "ReadLoRAInfo"), muted=LEARNING, watched=("LoadStyleDataset",)),
     "restore_and_upscale": Job(("RestoreFootage", "UpscaleClip")),
-    "style_frames_long": Job(("PoseHints",), muted=GENERATING),
+    "style_frames_long": Job(("PoseHints",), muted=GENERATING, watched=("PoseHints",)),
     "full_journey": Job(("TrainStyleLoRA", "ApplyBattingStyle", "PoseConditionedFrames"), run=False),
     "score_style": Job(("ScoreFrames",), muted=("CheckpointLoaderSimple", "ControlNetLoader", "CK_LoadStyleDataset", "CK_ScoreStyle")),
 }
@@ -163,7 +173,7 @@ def run_to_end(frontend: Frontend, server: ComfyServer, minutes: float = 40) -> 
     RuntimeError
         When the host refuses the graph or a node fails.
     """
-    before = set(server.get("/history"))
+    before, idle = set(server.get("/history")), 0
     frontend.queue()
     deadline = time.monotonic() + 60 * minutes
     while time.monotonic() < deadline:
@@ -175,7 +185,8 @@ def run_to_end(frontend: Frontend, server: ComfyServer, minutes: float = 40) -> 
                 raise RuntimeError(f"The workflow failed: {status['messages'][-1]}")
             return
         waiting = server.get("/queue")
-        if not (waiting["queue_running"] or waiting["queue_pending"]) and set(server.get("/history")) <= before:
+        idle = 0 if waiting["queue_running"] or waiting["queue_pending"] else idle + 1
+        if idle > 15:
             raise RuntimeError(f"The host took no job from the graph; its reason stands in {server.log}.")
     raise RuntimeError(f"The workflow did not end within {minutes} minutes.")
 
@@ -246,6 +257,8 @@ def take_workflow(server: ComfyServer, name: str, job: Job, films: list[Path], b
         frontend.page.reload()
         frontend.page.wait_for_timeout(6000)
         frontend.drop(prepare(name, job, base))
+        for kind in job.watched:
+            frontend.page.evaluate(WATCH, f"CK_{kind}")
         if job.run:
             run_to_end(frontend, server)
             frontend.page.wait_for_timeout(3000)

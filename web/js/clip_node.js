@@ -77,10 +77,12 @@ function openPicker(node, picker) {
     player.draw();
   };
   player.onpick = (pick) => {
+    // With several clips a line without a name serves the others too, and stays: the named one counts for this clip.
+    const several = payloads.length > 1;
     const kept = readLines(widget.value ?? "", picker).filter(({ clip, mark }) =>
-      !(mark && (!clip || clip === name) && (picker.onePerClip || mark.frame === pick.frame)));
+      !(mark && (clip === name || (!clip && !several)) && (picker.onePerClip || mark.frame === pick.frame)));
     const said = picker.write(pick);
-    put([...kept, { line: payloads.length > 1 ? `${name}: ${said}` : said }]);
+    put([...kept, { line: several ? `${name}: ${said}` : said }]);
   };
   const choose = async (k) => {
     name = payloads[k].names[0];

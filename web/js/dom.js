@@ -19,10 +19,10 @@ export function make(tag, className, parent, properties = {}) {
 export const urlOf = (file) =>
   api.apiURL("/view?" + new URLSearchParams({ filename: file.filename, subfolder: file.subfolder ?? "", type: file.type }));
 
-/** JSON out of the host's folders; null when the file is gone. */
+/** JSON out of the host's folders; null when the file is gone, or the host is. */
 export async function fetchData(file) {
-  const answer = await fetch(urlOf(file));
-  return answer.ok ? answer.json() : null;
+  const answer = await fetch(urlOf(file)).catch(() => null);
+  return answer?.ok ? answer.json() : null;
 }
 
 /** Place of a pointer event in a canvas' own pixels, right at any zoom of the graph. */
@@ -32,7 +32,8 @@ export function placeIn(event, canvas) {
 }
 
 /** Seconds, or another number, with so many digits; an en dash for nothing. */
-export const shown = (value, digits = 2) => (value === null || value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits));
+export const shown = (value, digits = 2) =>
+  value === null || value === undefined || Number.isNaN(value) ? "–" : (value.toFixed(digits) * 1 === 0 ? 0 : value).toFixed(digits);
 
 /**
  * The root element of a viewer that lives in a node.

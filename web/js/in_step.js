@@ -55,6 +55,8 @@ export class InStep {
     this._want = videos.map(() => null);
     this._shown = videos.map(() => 0);
     this._calls = videos.map(() => 0);
+    this._sent = videos.map(() => 0); // ms, when a video was last sent
+    this._takes = videos.map(() => 0); // s that its last seek took
     this._listening = new AbortController();
     this.master = times.reduce((best, own, i) => (own.length > times[best].length ? i : best), 0);
     videos.forEach((video, i) => this._listen(video, i));
@@ -65,9 +67,11 @@ export class InStep {
   _listen(video, i) {
     const { signal } = this._listening;
     video.addEventListener("seeked", () => {
+      this._takes[i] = (performance.now() - this._sent[i]) / 1000;
       if (this._want[i] === null) return this._show(i, video.currentTime);
       const time = this._want[i];
       this._want[i] = null;
+      this._sent[i] = performance.now();
       video.currentTime = time;
     }, { signal });
     video.addEventListener("loadeddata", () => this._show(i, video.currentTime), { signal });
@@ -167,7 +171,7 @@ export class InStep {
       if (video.seeking) return;
       const drift = video.currentTime - wanted;
       leads.push(drift / slope);
-      if (gone < ASLEEP && Math.abs(drift) > FAR) return this._send(i, wanted);
+      if (gone < ASLEEP && Math.abs(drift) > FAR) return this._send(i, this.secondsOf(i, this.now + this._rate * this._takes[i])); // where the clock will be by then
       const bent = slope * this._rate * (1 - Math.max(-MOST, Math.min(MOST, BEND * drift)));
       video.playbackRate = Math.max(SLOWEST, Math.min(FASTEST, bent));
     });
@@ -205,7 +209,10 @@ export class InStep {
   _send(i, seconds) {
     const video = this.videos[i];
     if (video.seeking) this._want[i] = seconds;
-    else video.currentTime = seconds;
+    else {
+      this._sent[i] = performance.now();
+      video.currentTime = seconds;
+    }
   }
 
   /** Go to a place on the line; playing goes on from there. */
