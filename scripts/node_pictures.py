@@ -90,7 +90,7 @@ class Job:
     muted : tuple of str
         Node types that don't run: they need models of several gigabytes.
     watched : tuple of str
-        Nodes (as in ``nodes``) whose results nothing takes when the muted ones don't run; they get a text preview, far off, so that they run.
+        Nodes (as in ``nodes``) whose results nothing else takes; they get a text preview, far off, so that they run.
     """
 
     nodes: tuple[str, ...]
@@ -108,7 +108,7 @@ LEARNING = ("CheckpointLoaderSimple", "ControlNetLoader", "CK_TrainStyleLoRA", "
 JOBS = {
     "six_shots": Job(("LoadClips", "NormaliseClip", "GridComposite", "SaveGIF")),
     "skeleton_interchange": Job(("SampleClips", "FindPeople", "ExtractSkeleton", "SkeletonToKeypoints", "KeypointsToSkeleton", "SaveSkeleton", "LoadSkeleton")),
-    "bat_speed": Job(("CleanSkeleton", "TrackBat", "MeasureSwing", "TrajectoryPlot", "DrawSwing", "SaveSwing"), clips=1),
+    "bat_speed": Job(("CleanSkeleton", "TrackBat", "MeasureSwing", "TrajectoryPlot", "DrawSwing", "SaveSwing"), clips=1, watched=("TrajectoryPlot",)),
     "stabilise_and_align": Job(("TrackCamera", "StabiliseSkeleton", "StabiliseClip", "AlignSkeletons", "DrawSkeleton")),
     "compare_two_shots": Job(("CompareShots", "WarpShot", "OverlaySkeletons", "SaveAnalysis")),
     "find_shot": Job(("FindShot",)),

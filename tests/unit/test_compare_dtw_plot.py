@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from kinetics.compare.align import compare_shots
+from kinetics.compare.distances import pair_distances
 from kinetics.errors import KineticsError
-from kinetics.plots.corrpath import _default_series, _distances, _moments, _short_names, plot_corrpath
+from kinetics.plots.corrpath import _default_series, _moments, _short_names, plot_corrpath
 from kinetics.pose_sequence import PoseSequence
 
 
@@ -57,7 +58,7 @@ def test_the_matrix_is_thinned_for_long_clips_and_empty_where_nothing_is_common(
     xy = ref.xy.copy()
     xy[5] = np.nan
     holed = PoseSequence(xy, np.where(np.isnan(xy[..., 0]), 0, ref.conf), ref.t, ref.names, ref.size)
-    apart, t, at = _distances(compare_shots(holed, other))
+    apart, t, at = pair_distances(compare_shots(holed, other), 600)
     assert apart.shape == (100, 375) == (len(t), len(at)) and np.isnan(apart[5]).all() and np.isfinite(np.delete(apart, 5, 0)).all()
 
 

@@ -15,6 +15,13 @@ FILES = sorted((Path(__file__).resolve().parents[2] / "workflows").glob("*.json"
 #: A node's position is that of its body; its title bar lies above (LiteGraph.NODE_TITLE_HEIGHT).
 TITLE = 30
 
+#: Output nodes that the graphs end in: the host runs these, and what leads to them.
+ENDS = {
+    "CK_BuildStyleDataset", "CK_ClipPlayer", "CK_PathExplorer", "CK_PoseConditionedFrames", "CK_PublishPage", "CK_SaveAnalysis", "CK_SaveGIF",
+    "CK_SaveSkeleton", "CK_SaveSwing", "CK_ScoreFrames", "CK_ScoreStyle", "CK_TrainStyleLoRA", "LossGraphNode", "PreviewAny", "PreviewImage",
+    "SaveImage", "SaveVideo",
+}  # fmt: skip
+
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
 def path(request):
@@ -84,6 +91,13 @@ def test_links_lead_right_or_down_and_agree_at_both_ends(graph):
         start, end = box(nodes[source]), box(nodes[target])
         assert end[0] >= start[2] or end[1] >= start[3], (nodes[source]["type"], nodes[target]["type"])
         assert nodes[source]["outputs"][slot]["type"] == kind
+
+
+def test_every_step_ends_in_a_node_that_is_run_for_its_own_sake(graph):
+    """A node whose outputs lead nowhere is not run, however much it has to show."""
+    for node in steps(graph):
+        if not any(entry["links"] for entry in node["outputs"]):
+            assert node["type"] in ENDS or node["mode"] == 4, node["type"]
 
 
 def test_a_short_note_at_the_upper_left_says_what_it_does(graph):
