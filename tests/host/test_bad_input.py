@@ -36,7 +36,7 @@ def grid(link, **changes):
 
 
 def extract(link, **changes):
-    inputs = {"clip": link, "estimator": "MediaPipe", "estimator.download": False, "subject": "the one who swings"}
+    inputs = {"chosen": "", "clip": link, "estimator": "MediaPipe", "estimator.download": False, "subject": "the one who swings"}
     return {"class_type": "CK_ExtractSkeleton", "inputs": {**inputs, **changes}}
 
 
