@@ -144,7 +144,7 @@ def test_six_clips_play_within_a_frame_of_each_other_and_stop_together(page):
     page.click("#play")
     told = page.evaluate(
         "async () => { const all = []; const began = performance.now(); await new Promise(done => { const look = () => { const gone = performance.now() - began;"
-        " all.push([gone / 1000, ...cells.map((_, i) => group.frameOf(i))]); gone > 1500 ? done() : requestAnimationFrame(look) }; look() }); return all }"
+        " all.push([gone / 1000, ...cells.map(c => c.video.currentTime), ...cells.map((_, i) => group.frameOf(i))]); gone > 3000 ? done() : requestAnimationFrame(look) }; look() }); return all }"
     )
     seen = []
     for _ in range(3):
@@ -158,11 +158,14 @@ def test_six_clips_play_within_a_frame_of_each_other_and_stop_together(page):
     page.click("#play")
     settle(page)
     # The first half second, in which six decoders start, doesn't count.
-    frames = np.array([row[1:] for row in told if row[0] > 0.5])
-    apart = frames.max(axis=1) - frames.min(axis=1)
-    # A frame of 40 ms. On a machine so busy that pictures of the screen come seldom, a moment between two of them may catch a clip that is mended.
-    assert len(apart) > 10 and np.mean(apart <= 1) >= 0.85 and apart.max() <= 5, np.bincount(apart)
-    assert frames[-1].min() - frames[0].max() > 15
+    told = np.array([row[1:] for row in told if row[0] > 0.5])
+    clocks, frames = RATE * told[:, :6], told[:, 6:]
+    # The clips' clocks, within a frame of 40 ms of each other. On a busy machine the browser stops a clip now and then, and it is mended in the next half second.
+    assert len(told) > 30 and np.mean(np.ptp(clocks, axis=1) <= 1) >= 0.8, np.quantile(np.ptp(clocks, axis=1), [0.5, 0.8, 0.95])
+    # The pictures that the browser says it has shown: its compositor, without a graphics card, passes one over now and then.
+    apart = np.ptp(frames, axis=1).astype(int)
+    assert np.mean(apart <= 1) >= 0.7 and np.median(apart) <= 1 and apart.max() <= 5, np.bincount(apart)
+    assert frames[-1].min() - frames[0].max() > 40
     # On screen itself: a picture of the screen is of one moment.
     pixels = np.array(seen)
     spread = pixels.max(axis=1) - pixels.min(axis=1)

@@ -24,7 +24,7 @@ from kinetics.errors import KineticsError
 from kinetics.motion.measure import measure_swing
 from kinetics.motion.scale import BatLength
 from kinetics.pose_sequence import PoseSequence
-from kinetics.show.page import PageClip, write_page
+from kinetics.show.page import PageClip, page_text, write_page
 from kinetics.show.path import MISSING, MOST, path_record
 from kinetics.show.proxy import KEY_EVERY, write_proxy
 from kinetics.show.sync import sync_maps
@@ -399,6 +399,12 @@ def test_first_picture_is_that_of_the_impact_or_the_middle_one(tmp_path):
     for name, wanted in (("01_a", round(swing.phases.impact.t * 25)), ("02_b", 6)):
         with Image.open(tmp_path / f"page/media/{name}.jpg") as picture:
             assert read_code(np.asarray(picture))[0] == wanted
+
+
+def test_the_projects_own_page_carries_todays_player(root):
+    own = (root / "docs" / "index.html").read_text(encoding="utf-8")
+    policies = [re.search(r"(?:script|style)-src '(sha256-[^']+)'", part).group(1) for part in page_text("", {}).split(";") if "sha256" in part]
+    assert len(policies) == 2 and all(policy in own for policy in policies), "scripts/build_page.sh makes it anew"
 
 
 # --- the command --------------------------------------------------------------------------------------------------------------------------------

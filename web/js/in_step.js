@@ -2,11 +2,14 @@
  * Several videos on one time line. Depends on nothing: the published page carries the same text.
  *
  * A clock runs on the common line; every clip has a map [[u, t], …] from seconds of the line to its own seconds (linear between, held at the ends).
- * While playing, each video's rate is bent towards where the clock wants it, and the clock is drawn to where the videos are on average, so that
- * a slow machine slows all of them alike; only a large error is mended by a seek.
+ * While playing, the rate of a video that has left the clock is bent back towards it, and the clock is drawn to where the videos are on average, so
+ * that a slow machine slows all of them alike; only a large error is mended by a seek. A video that is near the clock is let alone: each change of
+ * its rate makes the browser's own clock jump by up to 25 ms.
  */
 
-const BEND = 2, MOST = 0.15; // relative change of rate per second of drift, and at most
+const BEND = 1, MOST = 0.15; // relative change of rate per second of drift, and at most
+const LEFT = 0.016, BACK = 0.004; // s of drift at which a video has left the clock, and at which it is back
+const NOTCH = 0.01; // relative change of rate, as a map's slope asks for it, that is worth setting
 const FAR = 0.2; // s of drift at which a video is sent instead of bent
 const DRAW = 0.1; // of the videos' mean drift that the clock takes over at each picture
 const ASLEEP = 0.5; // s between two pictures after which the clock starts anew from the videos
@@ -53,6 +56,7 @@ export class InStep {
     this.onstate = () => {};
     this._rate = 1;
     this._want = videos.map(() => null);
+    this._bending = videos.map(() => false);
     this._shown = videos.map(() => 0);
     this._calls = videos.map(() => 0);
     this._sent = videos.map(() => 0); // ms, when a video was last sent
@@ -172,8 +176,11 @@ export class InStep {
       const drift = video.currentTime - wanted;
       leads.push(drift / slope);
       if (gone < ASLEEP && Math.abs(drift) > FAR) return this._send(i, this.secondsOf(i, this.now + this._rate * this._takes[i])); // where the clock will be by then
-      const bent = slope * this._rate * (1 - Math.max(-MOST, Math.min(MOST, BEND * drift)));
-      video.playbackRate = Math.max(SLOWEST, Math.min(FASTEST, bent));
+      const before = this._bending[i];
+      this._bending[i] = Math.abs(drift) > (before ? BACK : LEFT);
+      const bend = this._bending[i] ? Math.max(-MOST, Math.min(MOST, BEND * drift)) : 0;
+      const rate = Math.max(SLOWEST, Math.min(FASTEST, slope * this._rate * (1 - bend)));
+      if (before || this._bending[i] || Math.abs(rate / video.playbackRate - 1) > NOTCH) video.playbackRate = rate;
     });
     if (!leads.length) return;
     leads.sort((a, b) => a - b);
