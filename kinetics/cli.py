@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .archive_command import add_archive_arguments, add_nearest_arguments, run_archive, run_nearest
 from .commands import run_chain, run_compare, run_composites, run_pose, run_swing, run_synth
 from .dataset_command import add_dataset_arguments, run_dataset
 from .errors import KineticsError
@@ -184,6 +185,12 @@ def build_parser() -> argparse.ArgumentParser:
     score = command("score", run_score, "Frames against the pose that drove them, beside the detector's noise floor; LoRAs on held-out clips: score.json, score.csv, score.png.")
     add_score_arguments(score)
     add_source(score)
+
+    archive = command("archive", run_archive, "Many clips measured into Parquet tables, on this machine or on a Ray cluster; only what is new is measured.")
+    add_archive_arguments(archive)
+    add_subject(archive)
+
+    add_nearest_arguments(command("nearest", run_nearest, "The shots of an archive that are most like one: rank, distance in trunk lengths, key, file."))
     return parser
 
 

@@ -1,5 +1,6 @@
 """The benches: a node reads its sockets, calls kinetics, shows the result."""
 
+from .archive import ArchiveBrowser, ArchiveSearch, BuildArchive
 from .clips import LoadClips, NormaliseClip, SampleClips, SaveGIF
 from .compare import CompareShots, FindShot, KineticChain, SaveAnalysis, ShotSimilarity
 from .composite import DrawSkeleton, GridComposite
@@ -47,4 +48,5 @@ NODE_CLASS_MAPPINGS = {
     "CK_PoseConditionedFrames": PoseConditionedFrames,
     "CK_ClipPlayer": ClipPlayer, "CK_PathExplorer": PathExplorer, "CK_PublishPage": PublishPage,
     "CK_RestoreFootage": RestoreFootage, "CK_UpscaleClip": UpscaleClip,
+    "CK_BuildArchive": BuildArchive, "CK_ArchiveSearch": ArchiveSearch, "CK_ArchiveBrowser": ArchiveBrowser,
 }  # fmt: skip

@@ -112,6 +112,7 @@ JOBS = {
     "stabilise_and_align": Job(("TrackCamera", "StabiliseSkeleton", "StabiliseClip", "AlignSkeletons", "DrawSkeleton")),
     "compare_two_shots": Job(("CompareShots", "WarpShot", "OverlaySkeletons", "SaveAnalysis")),
     "find_shot": Job(("FindShot",)),
+    "archive_search": Job(("BuildArchive", "ArchiveSearch", "ArchiveBrowser")),
     "kinetic_chain": Job(("KineticChain", "ShotSimilarity")),
     "six_shots_in_step": Job(("PlayInStep",), run=False),
     "build_style_dataset": Job(("BuildStyleDataset",), clips=2),

@@ -21,7 +21,8 @@ from kinetics.synthetic import write_sample_clips
 #: The templates for SDXL, Wan and Qwen-Image are not among them: their models are too large to be run here. The longest three run in tests/host.
 WORKFLOWS = (
     "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "path_explorer", "find_shot", "kinetic_chain",
-    "six_shots_in_step", "clip_player", "build_style_dataset", "train_style_lora", "score_style", "style_frames_sd15",
+    "six_shots_in_step", "clip_player", "build_style_dataset", "train_style_lora", "score_style", "style_frames_sd15", "style_frames_long", "full_journey",
+    "restore_and_upscale", "archive_search",
 )  # fmt: skip
 TILE = {"tile_width": 160, "tile_height": 90}
 TRAINING = {"steps": 2, "batch": 1, "rank": 4, "evaluate_every": 0, "warmup": 0, "picture_steps": 1, "picture_poses": 0}
@@ -34,6 +35,9 @@ SMALL = {
     "CK_LoadStyleDataset": {"folder": "output/correlated_kinetics/style_00001_dataset"},
 }  # fmt: skip
 
+#: Restoring takes seconds a frame of a real clip's size.
+OWN = {"restore_and_upscale": {"CK_SampleClips": {"width": 160, "height": 96}}}
+
 SET = """(small) => { for (const node of window.app.graph._nodes) for (const [name, value] of Object.entries(small[node.type] ?? {})) {
   const widget = node.widgets.find(w => w.name === name);
   widget.value = value;
@@ -42,13 +46,16 @@ SET = """(small) => { for (const node of window.app.graph._nodes) for (const [na
 WATCH = """() => { const api = window.comfyAPI.api.api; window.ckEnd = null;
   for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
     api.addEventListener(kind, (event) => { window.ckEnd ??= [kind, event.detail.exception_message ?? "", event.detail.node_type ?? ""] }, {once: true}) }"""
+#: Files that a run leaves in the output folder, and that bring their graph back.
+SAVED = {"bat_speed": ("bat_path", "image/png"), "style_frames_long": ("long_frames", "video/mp4")}
 #: Per node that ran: its type, what it was given to show, and the pictures and videos that have loaded in it.
 SHOWN = """(vue) => window.app.graph._nodes.filter(node => node.mode === 0 && !/Note$/.test(node.type)).map(node => {
   const given = window.app.nodeOutputs[node.id] ?? {}, files = given.images ?? [];
   const inside = vue ? [...document.querySelectorAll(`[data-node-id="${node.id}"] :is(img, video)`)]
     : [...(node.imgs ?? []), ...(node.videoContainer ? [...node.videoContainer.querySelectorAll("video")] : [])];
   const loaded = inside.filter(shown => shown instanceof HTMLVideoElement ? shown.readyState >= 2 : shown.naturalWidth > 0);
-  return {type: node.type, kinds: Object.keys(given), files: files.length, elements: inside.length, loaded: loaded.length};
+  const told = node.widgets?.find(widget => widget.told)?.told.textContent ?? null;
+  return {type: node.type, text: /^CK_/.test(node.type) ? given.text?.join("\n") ?? null : null, told, kinds: Object.keys(given), files: files.length, elements: inside.length, loaded: loaded.length};
 })"""
 
 
@@ -76,13 +83,13 @@ def pages(server):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_run_by_the_button_every_node_shows_its_result(name, pages, root):
+def test_run_by_the_button_every_node_shows_its_result(name, pages, server, root):
     shots = root / "tests" / "artefacts"
     shots.mkdir(exist_ok=True)
     for frontend in pages:
         page = frontend.page
         frontend.drop(root / "workflows" / f"{name}.json")
-        page.evaluate(SET, SMALL)
+        page.evaluate(SET, SMALL | OWN.get(name, {}))
         page.evaluate(WATCH)
         page.get_by_test_id("queue-button").click()
         page.wait_for_function("() => window.ckEnd", timeout=600_000)
@@ -94,5 +101,17 @@ def test_run_by_the_button_every_node_shows_its_result(name, pages, root):
         shown = page.evaluate(SHOWN, frontend.vue_nodes)
         page.screenshot(path=shots / f"run_{name}_{'nodes2' if frontend.vue_nodes else 'classic'}.png")
         assert [node for node in shown if node["files"] and not node["loaded"]] == []
+        assert [node for node in shown if node["text"] != node["told"]] == []
         assert page.get_by_text("failed to load").count() == 0
+        if name in SAVED:
+            check_dropped_back(frontend, server.folders["output"], *SAVED[name])
         assert frontend.errors == []
+
+
+def check_dropped_back(frontend: Frontend, folder, prefix: str, kind: str) -> None:
+    """The file alone, dropped on an empty canvas, restores what made it."""
+    made = frontend.export_api()
+    frontend.page.evaluate("window.app.graph.clear()")
+    frontend.drop_media(max(folder.rglob(f"{prefix}_*.{kind[-3:]}"), key=lambda path: path.stat().st_mtime), kind)
+    frontend.page.wait_for_function("count => window.app.graph._nodes.filter(node => node.mode === 0).length >= count", arg=len(made), timeout=30_000)
+    assert frontend.export_api() == made

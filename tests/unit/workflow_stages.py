@@ -7,6 +7,7 @@ STAGES: dict[str, tuple[str, str, str, frozenset[str]]] = {
     "clips and models": ("#233", "#355", "#3f789e", frozenset({
         "CK_LoadClips", "CK_SampleClips", "CK_NormaliseClip", "LoadVideo", "LoadImage", "GetVideoComponents", "ImageFromBatch", "ImageBlur", "Video Slice",
         "CheckpointLoaderSimple", "ControlNetLoader", "UpscaleModelLoader", "CLIPLoader", "CLIPVisionLoader", "UNETLoader", "VAELoader",
+        "CK_BuildArchive",
     })),
     "skeleton": ("#232", "#353", "#8A8", frozenset({
         "CK_FindPeople", "CK_ExtractSkeleton", "CK_CleanSkeleton", "CK_SaveSkeleton", "CK_LoadSkeleton", "CK_SkeletonToKeypoints",
@@ -17,7 +18,7 @@ STAGES: dict[str, tuple[str, str, str, frozenset[str]]] = {
     })),
     "comparison and score": ("#3d3518", "#574a20", "#b58b2a", frozenset({
         "CK_CompareShots", "CK_WarpShot", "CK_OverlaySkeletons", "CK_PlayInStep", "CK_FindShot", "CK_KineticChain", "CK_ShotSimilarity",
-        "CK_ScoreFrames", "CK_ScoreStyle",
+        "CK_ScoreFrames", "CK_ScoreStyle", "CK_ArchiveSearch",
     })),
     "style": ("#3d2230", "#5a3146", "#b06080", frozenset({
         "CK_BuildStyleDataset", "CK_LoadStyleDataset", "CK_TrainStyleLoRA", "CK_ReadLoRAInfo", "CK_ApplyBattingStyle",
@@ -32,7 +33,7 @@ STAGES: dict[str, tuple[str, str, str, frozenset[str]]] = {
     })),
     "look and save": ("#323", "#535", "#a1309b", frozenset({
         "CK_DrawSkeleton", "CK_DrawSwing", "CK_GridComposite", "CK_SaveGIF", "CK_SaveSwing", "CK_SaveAnalysis", "CK_ClipPlayer", "CK_PathExplorer",
-        "CK_PublishPage", "CreateList", "CreateVideo", "SaveVideo", "SaveImage", "PreviewImage", "PreviewAny", "LossGraphNode",
+        "CK_ArchiveBrowser", "CK_PublishPage", "CreateList", "CreateVideo", "SaveVideo", "SaveImage", "PreviewImage", "PreviewAny", "LossGraphNode",
     })),
 }  # fmt: skip
 

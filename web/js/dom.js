@@ -68,7 +68,7 @@ export const noteChange = () => app.extensionManager?.workflow?.activeWorkflow?.
  * @param {string} kind.key of the result's payload
  * @param {number} kind.height least height, px
  * @param {number} kind.width least width, px
- * @param {(host: object) => object} kind.build makes the viewer: root, load(payload), state, destroy()
+ * @param {(host: object) => object} kind.build makes the viewer: root, load(payload), state, destroy(); is given commit() and the node
  */
 export function registerViewer({ node: nodeId, widget: type, key, height, width, build }) {
   const viewerOf = (node) => node?.widgets?.find((widget) => widget.viewer)?.viewer;
@@ -82,7 +82,7 @@ export function registerViewer({ node: nodeId, widget: type, key, height, width,
     getCustomWidgets() {
       return {
         [type](node, inputName) {
-          const viewer = build({ commit: noteChange });
+          const viewer = build({ commit: noteChange, node });
           const widget = node.addDOMWidget(inputName, type, viewer.root, {
             socketless: true, hideOnZoom: false, getMinHeight: () => height,
             getValue: () => JSON.stringify(viewer.state), setValue: (value) => viewer.restore(value),

@@ -8,6 +8,9 @@ const PICTURES = new Set([
     "CK_LoadClips", "CK_FindPeople", "CK_ExtractSkeleton", "CK_LoadSkeleton", "CK_KeypointsToSkeleton", "CK_SaveGIF", "CK_TrackCamera", "CK_TrackBat",
     "CK_TrajectoryPlot", "CK_BuildStyleDataset", "CK_ScoreFrames", "CK_BuildArchive",
 ]);
+// Classic mode: the last live picture of a run stands in for the video when both are there as the node is drawn, fails as a video, and nothing is tried again.
+const LIVE = new Set(["CK_PoseConditionedFrames"]);
+const GONE = 1000, TRIES = 20; // ms after which the live picture should be gone, and how often that is looked for
 const LINE = 17, LINES = 8; // px of a line of text, and how many show without scrolling
 
 /** The text under a node's widgets; neither part of the workflow nor sent to the host. */
@@ -29,6 +32,17 @@ function showText(node, text) {
     node.setDirtyCanvas(true, true);
 }
 
+/** Have the node's result loaded anew once its live picture is gone. */
+function showResult(node, tries = TRIES) {
+    setTimeout(() => {
+        if (tries && app.nodePreviewImages?.[node.id]) return showResult(node, tries - 1);
+        const picture = node.widgets?.find((widget) => widget.name === "$$canvas-image-preview");
+        if (picture) node.removeWidget(picture);
+        node.imgs = node.images = undefined;
+        node.setDirtyCanvas(true, true);
+    }, GONE);
+}
+
 app.registerExtension({
     name: "CorrelatedKinetics.Previews",
     nodeCreated(node) {
@@ -37,6 +51,7 @@ app.registerExtension({
         const before = node.onExecuted;
         node.onExecuted = function (message) {
             before?.apply(this, arguments);
+            if (LIVE.has(this.comfyClass) && !window.LiteGraph.vueNodesMode) showResult(this);
             if (message?.text?.length) showText(this, message.text.join("\n"));
         };
     },

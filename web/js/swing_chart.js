@@ -8,7 +8,7 @@ const SHADE = ["26", "40"]; // opacity of the 2σ and of the 1σ band, as hexade
 const PHASES = { stance: "stance", backlift: "backlift", downswing: "downswing", follow_through: "follow-through" };
 
 /** Steps of an axis: 1, 2 or 5 times a power of ten, about `count` of them. */
-function stepOf(span, count) {
+export function stepOf(span, count) {
   const rough = span / count, power = 10 ** Math.floor(Math.log10(rough));
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
 }

@@ -31,6 +31,17 @@ const RULES = `
 .ck-viewer .ck-frames { flex: 1 1 0; min-width: 0; display: flex; flex-direction: column; gap: 4px; }
 .ck-viewer .ck-frames .ck-cell { position: relative; flex: 1 1 0; min-height: 0; }
 .ck-viewer .ck-frames video, .ck-viewer .ck-frames canvas { object-fit: contain; }
+.ck-viewer .ck-archive { flex: 1 1 0; min-height: 200px; display: flex; gap: 6px; position: relative; }
+.ck-viewer .ck-scatter { flex: 1 1 0; min-width: 0; width: 0; height: 100%; cursor: crosshair; touch-action: none; border-radius: 3px; }
+.ck-viewer .ck-side { flex: 0 0 clamp(190px, 34%, 340px); min-width: 0; display: flex; flex-direction: column; gap: 4px; }
+.ck-viewer .ck-side .ck-cell { position: relative; flex: 1 1 0; min-height: 90px; }
+.ck-viewer .ck-figures { flex: none; display: grid; grid-template-columns: auto 1fr; gap: 0 8px; max-height: 45%; overflow: auto; }
+.ck-viewer .ck-figures dt { opacity: .7; white-space: nowrap; }
+.ck-viewer .ck-figures dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+.ck-viewer .ck-silent { flex: none; display: flex; flex-direction: column; gap: 2px; }
+.ck-viewer .ck-silent select { font: inherit; color: inherit; background: var(--comfy-input-bg, #333); border: 1px solid var(--border-color, #555);
+  border-radius: 4px; }
+.ck-viewer .ck-sign { width: 14px; height: 14px; vertical-align: -3px; margin-right: 4px; }
 .ck-dialog { width: min(1200px, 94vw); height: min(860px, 92vh); padding: 0; border: 1px solid var(--border-color, #555); border-radius: 8px;
   background: var(--comfy-menu-bg, #222); }
 .ck-dialog::backdrop { background: #000a; }
