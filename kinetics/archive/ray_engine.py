@@ -6,7 +6,7 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ..errors import KineticsError, MissingDependency
@@ -55,6 +55,10 @@ def run_ray(
         raise KineticsError(f"{workers} workers can't do anything; give 1 or more.")
     ray = _import_ray()
     name, items, paths = task_name(task), iter(items), import_paths()
+    first = list(islice(items, 1))
+    if not first:
+        return  # no cluster is started for nothing
+    items = chain(first, items)
     lost = (
         ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError, ray.exceptions.ObjectLostError,
         ray.exceptions.LocalRayletDiedError,

@@ -55,7 +55,7 @@ SHOWN = """(vue) => window.app.graph._nodes.filter(node => node.mode === 0 && !/
     : [...(node.imgs ?? []), ...(node.videoContainer ? [...node.videoContainer.querySelectorAll("video")] : [])];
   const loaded = inside.filter(shown => shown instanceof HTMLVideoElement ? shown.readyState >= 2 : shown.naturalWidth > 0);
   const told = node.widgets?.find(widget => widget.told)?.told.textContent ?? null;
-  return {type: node.type, text: /^CK_/.test(node.type) ? given.text?.join("\n") ?? null : null, told, kinds: Object.keys(given), files: files.length, elements: inside.length, loaded: loaded.length};
+  return {type: node.type, text: /^CK_/.test(node.type) ? given.text?.join("\\n") ?? null : null, told, kinds: Object.keys(given), files: files.length, elements: inside.length, loaded: loaded.length};
 })"""
 
 

@@ -1,6 +1,7 @@
 /** What the host's front end doesn't show by itself: text that a node tells, and pictures of nodes with a VIDEO socket. */
 
 import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
 import { make } from "./dom.js";
 
 // Nodes 2.0 takes the preview of a node with a VIDEO socket for a video; these show a picture.
@@ -8,9 +9,8 @@ const PICTURES = new Set([
     "CK_LoadClips", "CK_FindPeople", "CK_ExtractSkeleton", "CK_LoadSkeleton", "CK_KeypointsToSkeleton", "CK_SaveGIF", "CK_TrackCamera", "CK_TrackBat",
     "CK_TrajectoryPlot", "CK_BuildStyleDataset", "CK_ScoreFrames", "CK_BuildArchive",
 ]);
-// Classic mode: the last live picture of a run stands in for the video when both are there as the node is drawn, fails as a video, and nothing is tried again.
+// These show live pictures as they work, and a video in the end.
 const LIVE = new Set(["CK_PoseConditionedFrames"]);
-const GONE = 1000, TRIES = 20; // ms after which the live picture should be gone, and how often that is looked for
 const LINE = 17, LINES = 8; // px of a line of text, and how many show without scrolling
 
 /** The text under a node's widgets; neither part of the workflow nor sent to the host. */
@@ -32,19 +32,29 @@ function showText(node, text) {
     node.setDirtyCanvas(true, true);
 }
 
-/** Have the node's result loaded anew once its live picture is gone. */
-function showResult(node, tries = TRIES) {
-    setTimeout(() => {
-        if (tries && app.nodePreviewImages?.[node.id]) return showResult(node, tries - 1);
-        const picture = node.widgets?.find((widget) => widget.name === "$$canvas-image-preview");
-        if (picture) node.removeWidget(picture);
-        node.imgs = node.images = undefined;
-        node.setDirtyCanvas(true, true);
-    }, GONE);
+/** Classic mode takes a live picture for a video where a node has had one, and fails; and one that stays stands before the result. It goes. */
+function dropLive(node) {
+    const inside = node.graph && node.graph !== app.rootGraph;
+    delete app.nodePreviewImages?.[inside ? `${node.graph.id}:${node.id}` : node.id];
+}
+
+/** Classic mode: the result in place of the live picture. */
+function showResult(node) {
+    dropLive(node);
+    const picture = node.widgets?.find((widget) => widget.name === "$$canvas-image-preview");
+    if (picture) node.removeWidget(picture);
+    node.imgs = node.images = node.preview = undefined;
+    node.setDirtyCanvas(true, true);
 }
 
 app.registerExtension({
     name: "CorrelatedKinetics.Previews",
+    setup() {
+        api.addEventListener("b_preview_with_metadata", ({ detail }) => {
+            const node = app.graph.getNodeById(detail.displayNodeId ?? detail.nodeId);
+            if (LIVE.has(node?.comfyClass) && node.videoContainer && !window.LiteGraph.vueNodesMode) dropLive(node);
+        });
+    },
     nodeCreated(node) {
         if (PICTURES.has(node.comfyClass)) node.previewMediaType = "image";
         if (!node.comfyClass?.startsWith("CK_")) return;
