@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from comfy_server import ComfyServer
@@ -90,6 +91,7 @@ def test_run_by_the_button_every_node_shows_its_result(name, pages, server, root
         page = frontend.page
         frontend.drop(root / "workflows" / f"{name}.json")
         page.evaluate(SET, SMALL | OWN.get(name, {}))
+        asked = frontend.export_api()
         page.evaluate(WATCH)
         page.get_by_test_id("queue-button").click()
         page.wait_for_function("() => window.ckEnd", timeout=600_000)
@@ -104,14 +106,13 @@ def test_run_by_the_button_every_node_shows_its_result(name, pages, server, root
         assert [node for node in shown if node["text"] != node["told"]] == []
         assert page.get_by_text("failed to load").count() == 0
         if name in SAVED:
-            check_dropped_back(frontend, server.folders["output"], *SAVED[name])
+            check_dropped_back(frontend, asked, server.folders["output"], *SAVED[name])
         assert frontend.errors == []
 
 
-def check_dropped_back(frontend: Frontend, folder, prefix: str, kind: str) -> None:
+def check_dropped_back(frontend: Frontend, asked: dict, folder: Path, prefix: str, kind: str) -> None:
     """The file alone, dropped on an empty canvas, restores what made it."""
-    made = frontend.export_api()
     frontend.page.evaluate("window.app.graph.clear()")
     frontend.drop_media(max(folder.rglob(f"{prefix}_*.{kind[-3:]}"), key=lambda path: path.stat().st_mtime), kind)
-    frontend.page.wait_for_function("count => window.app.graph._nodes.filter(node => node.mode === 0).length >= count", arg=len(made), timeout=30_000)
-    assert frontend.export_api() == made
+    frontend.page.wait_for_function("count => window.app.graph._nodes.filter(node => node.mode === 0).length >= count", arg=len(asked), timeout=30_000)
+    assert frontend.export_api() == asked
