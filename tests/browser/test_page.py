@@ -21,6 +21,9 @@ from kinetics.synthetic import SHOTS
 from kinetics.synthetic.scenes import default_scene
 from kinetics.video.decode import Clip
 
+#: Clips are watched as they play: this wants the machine for itself.
+pytestmark = pytest.mark.alone
+
 EVIL = "<img src=x onerror=alert(1)>"
 SIZE, RATE, COUNT = (240, 136), 25, 88
 BITS, BAND = 7, 24  # bars of the frame's number along the upper edge, and their height, px

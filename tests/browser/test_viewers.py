@@ -10,6 +10,9 @@ import pytest
 from comfy_server import ComfyServer
 from frontend import open_frontend
 
+#: Clips are watched as they play: this wants the machine for itself.
+pytestmark = pytest.mark.alone
+
 SHOTS = ("cover_drive", "off_drive")
 
 
