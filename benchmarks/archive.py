@@ -6,7 +6,7 @@ Clips: cuts of the six drawn strokes about the impact, 320x180 at 25 fps, each o
 hold 1.2 s; the others 0.48 s, in which some things can't be told: the reasons have to be the same too.
 ``equal``: an archive by the engine local and one by Ray; keys have to be the same bit by bit, values to 1e-12 (in fact they are compared for the largest difference),
 and a second run has to compute nothing. ``speed``: a plain loop in this process, then each engine on 1 and on ``--workers`` workers, over the same clips;
-efficiency is the rate over (workers x the plain loop's rate), with the start of the workers, and from the moment on when each has finished one. CPU seconds a clip are told too: on a machine that others use they say more than the clock.
+efficiency is the rate over (workers x the plain loop's rate), with the start of the workers, and from the moment on when each has finished one. CPU seconds a clip are told too, where they can be: on a machine that others use they say more than the clock.
 ``driver``: what a finished clip costs the one process that writes, from a worker's answer to the sealed batch.
 """
 
@@ -154,9 +154,10 @@ def measure_speed(clips: list[Path], out: Path, workers: int) -> None:
             whole = len(clips) / (marks[-1][0] - marks[0][0])
             warm = next(t for t, done in marks if done >= count)
             steady = (len(clips) - count) / (marks[-1][0] - warm)
+            cost = f"{(cpu_seconds() - spent) / len(clips):.2f} CPU s a clip; " if engine == "local" else ""  # Ray's workers are no children of this process
             print(
                 f"{engine}, {count} workers: {60 * whole:.2f} clips/min with the start of the workers, {60 * steady:.2f} from then on, "
-                f"{(cpu_seconds() - spent) / len(clips):.2f} CPU s a clip; efficiency {whole / (count * plain):.2f} and {steady / (count * plain):.2f}", flush=True,
+                f"{cost}efficiency {whole / (count * plain):.2f} and {steady / (count * plain):.2f}", flush=True,
             )  # fmt: skip
 
 

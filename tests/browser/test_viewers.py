@@ -186,6 +186,53 @@ def test_sync_by_impact_shows_both_impacts_and_the_chart_follows(frontend, playe
     page.locator(".ck-clip-player:visible select").nth(1).select_option("start")
 
 
+class Finger:
+    """Touches of the screen, by the browser's own protocol."""
+
+    def __init__(self, page):
+        self.page, self.browser = page, page.context.new_cdp_session(page)
+        self.browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+
+    def slide(self, *places):
+        for kind, (x, y) in zip(["touchStart"] + ["touchMove"] * len(places), places, strict=False):
+            self.browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+            self.page.wait_for_timeout(60)
+        self.browser.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def tap(self, element):
+        box = element.bounding_box()
+        self.slide((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2))
+
+    def lift(self):
+        self.browser.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        self.browser.detach()
+
+
+@pytest.mark.browser
+def test_a_finger_plays_scrubs_and_reads_the_chart(frontend, player):
+    page, finger = frontend.page, Finger(frontend.page)
+    place = page.evaluate("[...window.app.canvas.ds.offset]")
+    page.evaluate(f"{player}.inStep.seek(0)")
+    settle(page, player)
+    button = page.locator(".ck-clip-player:visible .ck-main").first
+    finger.tap(button)
+    page.wait_for_function(f"{player}.inStep.playing && {player}.inStep.now > 0.3")
+    finger.tap(button)
+    settle(page, player)
+    box = page.locator(".ck-clip-player:visible input[type=range]").first.bounding_box()
+    finger.slide(*[(box["x"] + share * box["width"], box["y"] + box["height"] / 2) for share in (0.25, 0.4, 0.6, 0.75)])
+    settle(page, player)
+    assert abs(page.evaluate(f"{player}.inStep.frameOf(0)") - 56) <= 3  # three quarters of 75 frames, as above
+    goal = page.evaluate(
+        f"() => {{ const c = {player}.chart, b = c.canvas.getBoundingClientRect(), wide = c.canvas.width / c.ratio; return [1.0, 1.5, 2.0].map((t) => [b.x + c.x(t) / wide * b.width, b.y + b.height / 2]) }}"
+    )
+    finger.slide(*goal)
+    settle(page, player)
+    assert page.evaluate(f"{player}.inStep.now") == pytest.approx(2.0, abs=0.02)
+    finger.lift()
+    assert page.evaluate("[...window.app.canvas.ds.offset]") == place  # the graph under it stays where it is
+
+
 @pytest.mark.browser
 def test_settings_are_kept_with_the_workflow_and_undone_clips_come_back(frontend, player, tmp_path):
     page = frontend.page
@@ -318,9 +365,31 @@ def test_nothing_runs_on_when_a_player_goes(frontend, root, tmp_path_factory):
     frontend.drop(part_of(root, tmp_path_factory, "clip_player", {"CK_LoadClips", "CK_ClipPlayer"}, lambda node: None))
     frontend.queue()
     page.wait_for_function(f"{look}.cells.length === 2 && {look}.cells.every(c => c.video.readyState >= 2)", timeout=120_000)
+    page.evaluate(
+        "() => { const old = window.app.graph._nodes.find(n => n.type === 'CK_ClipPlayer'), second = LiteGraph.createNode('CK_ClipPlayer');"
+        " second.pos = [old.pos[0] + old.size[0] + 40, old.pos[1]]; window.app.graph.add(second);"
+        " window.app.graph._nodes.find(n => n.type === 'CK_LoadClips').connect(0, second, 0); window.beside = second.widgets.find(w => w.viewer).viewer }"
+    )
+    frontend.queue()
+    page.wait_for_function("beside.cells.length === 2 && beside.cells.every(c => c.video.readyState >= 2)", timeout=120_000)
     page.evaluate(f"window.gone = {look}; window.videos = gone.cells.map(c => c.video); gone.inStep.play()")
+    page.wait_for_timeout(700)
+    assert page.evaluate("[gone.inStep.now > 0.1, beside.inStep.now, beside.inStep.playing]") == [True, 0, False]
+    page.evaluate("beside.inStep.play()")
+    near(frontend, "CK_ClipPlayer", 0.5)
+    page.screenshot(path=artefact(root, f"two_players_{'nodes2' if frontend.vue_nodes else 'classic'}.png"))
+    # As a person does it: chosen, deleted by its key, and taken back.
+    page.evaluate("window.app.canvas.selectNode(window.app.graph._nodes.find(n => n.type === 'CK_ClipPlayer')); window.app.canvas.canvas.focus()")
+    page.keyboard.press("Delete")
     page.wait_for_timeout(500)
-    page.evaluate("window.app.graph.remove(window.app.graph._nodes.find(n => n.type === 'CK_ClipPlayer'))")
+    assert page.evaluate("gone.inStep === null && videos.every(v => v.paused && !v.getAttribute('src')) && document.querySelectorAll('.ck-clip-player').length === 1")
+    assert page.evaluate("beside.inStep.playing")
+    page.keyboard.press("Control+z")
+    page.wait_for_function(
+        "window.app.graph._nodes.filter(n => n.type === 'CK_ClipPlayer').map(n => n.widgets.find(w => w.viewer).viewer)"
+        ".filter(v => v.cells.length === 2 && v.cells.every(c => c.video.readyState >= 2)).length === 2", timeout=30_000,
+    )  # fmt: skip
+    page.evaluate("() => { for (const node of window.app.graph._nodes.filter(n => n.type === 'CK_ClipPlayer')) window.app.graph.remove(node) }")
     page.wait_for_timeout(500)
-    assert page.evaluate("gone.inStep === null && videos.every(v => v.paused && !v.getAttribute('src')) && document.querySelectorAll('.ck-clip-player').length === 0")
+    assert page.evaluate("document.querySelectorAll('.ck-clip-player').length") == 0
     assert frontend.errors == []

@@ -19,10 +19,10 @@ from tiny_style import write_style, write_upscaler
 
 from kinetics.synthetic import write_sample_clips
 
-#: The templates for SDXL, Wan and Qwen-Image are not among them: their models are too large to be run here. The longest three run in tests/host.
+#: Those that measure the same clips follow each other. The templates for SDXL, Wan and Qwen-Image are not among them: their models are too large to be run here.
 WORKFLOWS = (
-    "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "path_explorer", "find_shot", "kinetic_chain",
-    "six_shots_in_step", "clip_player", "build_style_dataset", "train_style_lora", "score_style", "style_frames_sd15", "style_frames_long", "full_journey",
+    "six_shots", "skeleton_interchange", "bat_speed", "kinetic_chain", "six_shots_in_step", "clip_player", "stabilise_and_align", "compare_two_shots",
+    "path_explorer", "find_shot", "build_style_dataset", "train_style_lora", "score_style", "style_frames_sd15", "style_frames_long", "full_journey",
     "restore_and_upscale", "archive_search",
 )  # fmt: skip
 TILE = {"tile_width": 160, "tile_height": 90}

@@ -91,6 +91,19 @@ def test_a_second_run_measures_nothing(built, server, api_form):
     assert {path: path.stat().st_mtime_ns for path in archive_of(server, "sample_shots").glob("*/*.parquet")} == before
 
 
+def test_a_clip_that_the_archive_has_not_is_measured_as_its_own_were(built, server):
+    """A part of one of its clips: other frames and another beginning, so that the file's content tells nothing."""
+    prompt = {
+        "1": {"class_type": "LoadVideo", "inputs": {"file": "correlated_kinetics/sample_clips/season/off_drive.mp4"}},
+        "2": {"class_type": "Video Slice", "inputs": {"video": ["1", 0], "start_time": 0.3, "duration": 2.4, "strict_duration": False}},
+        "3": node("ArchiveSearch", clip=["2", 0], archive="sample_shots", k=2, itself=False),
+    }
+    first, second = (line.split(": ") for line in server.run(prompt)["outputs"]["3"]["text"][0].splitlines()[1:])
+    assert (first[0], second[0]) == ("1. off_drive", "2. cover_drive")
+    # The same stroke, its joints found anew in other pictures: they differ by some hundredths of a trunk.
+    assert 0 < float(first[1].split()[0]) < 0.1 < float(second[1].split()[0])
+
+
 def test_cancelled_it_stops_at_once_and_leaves_no_worker_behind(server):
     import psutil
 

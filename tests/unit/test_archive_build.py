@@ -201,7 +201,7 @@ def test_a_killed_driver_is_taken_up_where_it_was(tmp_path):
     assert summary.known >= 6 and summary.known + summary.measured == 16
     archive = Archive.open(folder)
     assert archive.clips().num_rows == 16 and len(list(archive.poses())) == 16
-    assert sum(calls(clips).values()) <= 16 + 2  # at most the two that were being worked on
+    assert sum(calls(clips).values()) <= 16 + 4  # at most those in flight: one being worked on and one just finished, not yet kept, a worker
 
 
 @pytest.mark.parametrize("what", ["seal", "clip"])
