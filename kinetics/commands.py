@@ -48,12 +48,13 @@ def show_progress(what: str | Callable[[], str]) -> Progress:
 
 
 def run_synth(options: argparse.Namespace) -> None:
+    from .archive.engine import count_cores
     from .synthetic import SHOTS, write_sample_clips
 
     shots = tuple(options.shots.split(",")) if options.shots else SHOTS
     paths = write_sample_clips(
         options.out_dir, shots=shots, fps=options.fps, size=options.size, seed=options.seed, second_person=options.second_person,
-        occlusion=options.occlusion, cut=options.cut, overlays=options.overlays, progress=show_progress("drawing"),
+        occlusion=options.occlusion, cut=options.cut, overlays=options.overlays, workers=count_cores(), progress=show_progress("drawing"),
     )  # fmt: skip
     for path in paths:
         print(path)

@@ -26,6 +26,8 @@ from .archive_host import (
 )
 from .clips import NO_FOLDER
 from .host import (
+    clip_folders,
+    draw_samples,
     fingerprint_files,
     input_folder,
     model_folders,
@@ -75,7 +77,7 @@ class BuildArchive(io.ComfyNode):
             is_input_list=True,
             inputs=[
                 io.Video.Input("clips", optional=True, tooltip="Clips from files, besides those of the folder; whole ones, not trimmed."),
-                io.Combo.Input("folder", options=[NO_FOLDER, *folder_paths.get_input_subfolders()], default=NO_FOLDER, tooltip="A folder inside ComfyUI's input folder; all videos in it and in its own folders are measured."),
+                io.Combo.Input("folder", options=[NO_FOLDER, *clip_folders()], default=NO_FOLDER, tooltip="A folder inside ComfyUI's input folder; all videos in it and in its own folders are measured."),
                 io.String.Input("name", default="shots", tooltip="The archive's folder in ComfyUI's output/correlated_kinetics/archives. One that is there is added to."),
                 io.Int.Input("workers", default=0, min=0, max=256, tooltip="Clips measured at the same time, each on one core; 0 takes one per core."),
                 io.Boolean.Input("retry", default=False, tooltip="Try the clips again that failed before."),
@@ -111,6 +113,7 @@ class BuildArchive(io.ComfyNode):
 
         sources = [cls.file_of(video) for video in clips or () if video is not None]
         if one(folder) != NO_FOLDER:
+            draw_samples(one(folder), report_progress())
             sources += clips_below(input_folder(one(folder)))
         if not sources:
             raise KineticsError("Build Archive has no clip: choose a folder with videos in it, or plug clips in.")

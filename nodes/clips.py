@@ -9,7 +9,9 @@ from comfy_api.v0_0_2 import io
 
 from ..kinetics.errors import KineticsError
 from .host import (
+    clip_folders,
     clip_titles,
+    draw_samples,
     fingerprint_files,
     input_folder,
     open_clip,
@@ -36,8 +38,6 @@ SHOT_CHOICES = ("cover_drive", "down_the_ground", "hook", "inside_edge", "off_dr
 class LoadClips(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        import folder_paths
-
         return io.Schema(
             node_id="CK_LoadClips",
             display_name="Load Clips",
@@ -50,9 +50,10 @@ class LoadClips(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "folder",
-                    options=[NO_FOLDER, *folder_paths.get_input_subfolders()],
+                    options=[NO_FOLDER, *clip_folders()],
                     default=NO_FOLDER,
-                    tooltip="A folder inside ComfyUI's input folder; its video files are loaded in the order of their names, after those of the sockets.",
+                    tooltip="A folder inside ComfyUI's input folder; its video files are loaded in the order of their names, after those of the sockets. "
+                    "The sample clips are drawn when they are first asked for, in a minute.",
                 ),
                 io.Autogrow.Input(
                     "clips",
@@ -87,6 +88,7 @@ class LoadClips(io.ComfyNode):
 
         videos = [video for socket in (clips or {}).values() for video in socket or () if video is not None]
         if folder[0] != NO_FOLDER:
+            draw_samples(folder[0], report_progress())
             found = video_files(input_folder(folder[0]))
             if not found and not videos:
                 raise KineticsError(f"There is no video file in the input folder {folder[0]!r}; put your clips there, or choose another folder.")

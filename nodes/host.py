@@ -150,6 +150,35 @@ def output_path(prefix: str, suffix: str, width: int, height: int) -> Path:
     return path
 
 
+#: The folder of the input folder that shared workflows read; Load Clips and Build Archive draw its clips where there are none yet.
+SAMPLE_FOLDER = "correlated_kinetics/sample_clips"
+
+#: Fingerprint of the sample clips that were drawn since the host started.
+_drawn_samples: str | None = None
+
+
+def clip_folders() -> list[str]:
+    """Folders that clips can be read from: those in the host's input folder, and the sample clips', whether they are drawn or not."""
+    there = folder_paths.get_input_subfolders()
+    return there if SAMPLE_FOLDER in there else [*there, SAMPLE_FOLDER]
+
+
+def draw_samples(name: str, progress: Progress) -> None:
+    """Where the folder of the sample clips was chosen, and holds no clip, draw them: all, or none when it is cancelled."""
+    global _drawn_samples
+    folder = Path(folder_paths.get_input_directory()) / SAMPLE_FOLDER
+    if name == SAMPLE_FOLDER and not video_files(folder):
+        from ..kinetics.archive.engine import count_cores
+        from ..kinetics.synthetic import write_sample_clips
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".drawing_") as beside:
+            write_sample_clips(beside, workers=count_cores(), progress=progress)
+            for path in Path(beside).iterdir():
+                os.replace(path, folder / path.name)
+        _drawn_samples = fingerprint_files(video_files(folder))
+
+
 def input_folder(name: str) -> Path:
     """A folder inside the host's input folder.
 
@@ -162,25 +191,26 @@ def input_folder(name: str) -> Path:
     folder = (root / name).resolve()
     if not folder.is_relative_to(root):
         raise KineticsError(f"The folder {name!r} leads out of ComfyUI's input folder; choose one inside it.")
-    if not folder.is_dir():
+    if not folder.is_dir() and name != SAMPLE_FOLDER:
         raise KineticsError(f"There is no folder {name!r} in ComfyUI's input folder; put your clips there, or choose another folder.")
     return folder
 
 
 def video_files(folder: Path) -> list[Path]:
-    """Video and GIF files of a folder, by name."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+    """Video and GIF files of a folder, by name; none where it isn't there."""
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     names = set(folder_paths.filter_files_content_types([path.name for path in files], ["video"]))
     return [path for path in files if path.name in names or path.suffix.lower() == ".gif"]
 
 
 def fingerprint_files(paths: Iterable[Path]) -> str:
-    """Changes when a file is added, removed, renamed or written to."""
+    """Changes when a file is added, removed, renamed or written to. That the sample clips were drawn is no change: the run that drew them stays valid."""
     digest = hashlib.sha256()
     for path in paths:
         stat = path.stat()
         digest.update(f"{path.name}|{stat.st_mtime_ns}|{stat.st_size}\n".encode())
-    return digest.hexdigest()
+    found = digest.hexdigest()
+    return hashlib.sha256().hexdigest() if found == _drawn_samples else found
 
 
 def sentence_or_true(check: Callable[[], object]) -> bool | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +58,7 @@ def write_sample_clips(
     occlusion: bool = False,
     cut: bool = False,
     overlays: bool = False,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Draw sample clips: ``<shot>.mp4`` and ``<shot>.truth.json`` in ``out_dir``, each whole or absent, old ones replaced.
@@ -91,8 +93,10 @@ def write_sample_clips(
         The clip ends on a wide view of the field.
     overlays : bool
         A score bar, a logo and a watermark.
+    workers : int
+        Clips drawn at the same time, each in a process of its own.
     progress : callable, optional
-        ``progress(done, total)`` after each frame, counted over all clips.
+        ``progress(done, total)`` after each frame, counted over all clips; with several workers after each clip, and twice a second meanwhile. May raise to cancel.
 
     Returns
     -------
@@ -115,6 +119,12 @@ def write_sample_clips(
             f"Sample clips of {size[0]}×{size[1]} with shutter {shutter:g} and grain {grain:g} can't be drawn; "
             "give at least 64×64 pixels, a shutter of 0 to 1 and a grain of 0 or more."
         )
+    settings = {
+        "fps": fps, "size": size, "seed": seed, "shutter": shutter, "grain": grain, "crf": crf, "duration": duration, "batter_px": batter_px,
+        "second_person": second_person, "occlusion": occlusion, "cut": cut, "overlays": overlays,
+    }  # fmt: skip
+    if min(workers, len(shots)) > 1:
+        return _draw_side_by_side(Path(out_dir), shots, settings, min(workers, len(shots)), progress)
     rate, fps = fps, float(fps)  # the file keeps 30000/1001 exact
     total, done, paths = len(shots) * round(duration * fps), 0, []
     for shot in shots:
@@ -128,10 +138,35 @@ def write_sample_clips(
                 done += 1
                 if progress is not None:
                     progress(done, total)
-        settings = {"seed": seed, "shutter": shutter, "grain": grain, "crf": crf, "overlays": overlays}
-        write_json(path.with_suffix(".truth.json"), truth_record(scene, fps, settings))
+        told = {name: settings[name] for name in ("seed", "shutter", "grain", "crf", "overlays")}
+        write_json(path.with_suffix(".truth.json"), truth_record(scene, fps, told))
         paths.append(path)
     return paths
+
+
+def _draw_side_by_side(folder: Path, shots: Sequence[str], settings: dict[str, Any], workers: int, progress: Progress | None) -> list[Path]:
+    """Each clip in a worker process."""
+    from ..archive.engine import Failure, run_local
+
+    frames, done = round(settings["duration"] * float(settings["fps"])), 0
+
+    def tell() -> None:
+        if progress is not None:
+            progress(done * frames, len(shots) * frames)
+
+    items = [{"out_dir": str(folder), "shots": [shot], **settings} for shot in dict.fromkeys(shots)]
+    with closing(run_local(draw_item, items, workers, tick=tell)) as results:
+        for _, result in results:
+            if isinstance(result, Failure):
+                raise KineticsError(result.reason)
+            done += 1
+            tell()
+    return [folder / f"{shot}.mp4" for shot in shots]
+
+
+def draw_item(item: dict[str, Any]) -> None:
+    """:func:`write_sample_clips` with the arguments that a worker is given."""
+    write_sample_clips(**item)
 
 
 def with_extras(scene: ShotScene, fps: float, second_person: bool = False, occlusion: bool = False, cut: bool = False) -> ShotScene:

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from comfy_server import ComfyServer
-from frontend import open_frontend
+from frontend import Frontend, open_browser
 
 #: Clips are watched as they play: this wants the machine for itself.
 pytestmark = pytest.mark.alone
@@ -28,10 +28,16 @@ def server(tmp_path_factory, sample_clips):
         yield running
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes2"])
-def frontend(server, request):
-    with open_frontend(server.address, size=(1600, 1100), vue_nodes=request.param) as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def pages(server):
+    """A page in each mode. Every test runs in the one and then in the other, whose runs are so answered from the host's cache."""
+    with open_browser() as browser:
+        yield [Frontend(browser.new_context(viewport={"width": 1600, "height": 1100}).new_page(), server.address, vue_nodes) for vue_nodes in (False, True)]
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "nodes2"])
+def frontend(pages, request):
+    return pages[request.param]
 
 
 def viewer(kind: str) -> str:
@@ -67,14 +73,23 @@ def near(frontend, kind: str, scale: float = 1.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def player(frontend, root, tmp_path_factory):
+def shown():
+    """The pages on which the clips are shown."""
+    return []
+
+
+@pytest.fixture
+def player(frontend, shown, root, tmp_path_factory):
     """Two clips in the Clip Player with their swings, run from the button."""
+    look = viewer("CK_ClipPlayer")
+    if frontend in shown:
+        return look
+    shown.append(frontend)
     keep = {
         "CK_LoadClips", "CK_ExtractSkeleton", "CK_CleanSkeleton", "CK_TrackCamera", "CK_TrackBat", "CK_MeasureSwing", "CK_PlayInStep", "CK_ClipPlayer",
     }  # fmt: skip
     frontend.drop(part_of(root, tmp_path_factory, "clip_player", keep, lambda node: None))
     frontend.queue()
-    look = viewer("CK_ClipPlayer")
     frontend.page.wait_for_function(
         f"{look}.cells.length === 2 && {look}.inStep && {look}.cells.every(c => c.video.readyState >= 2) && !{look}.message.offsetParent", timeout=600_000
     )

@@ -171,6 +171,26 @@ def test_cancel_stops_each_long_node_and_leaves_nothing_half_written(server, kin
     server.run({"1": load(), "2": normalise(["1", 0], duration=0.1, width=160, height=90), "3": gif(["2", 0])})
 
 
+def test_cancelled_drawing_of_the_sample_clips_leaves_none(server):
+    folder, away = server.folders["input"] / "correlated_kinetics" / "sample_clips", server.folders["input"] / "away"
+    folder.rename(away)
+    stopped = []
+
+    def cancel_in_mid_work(event, data):
+        if event == "progress" and data["node"] == "1" and not stopped:
+            stopped.append(data["max"])
+            server.post("/interrupt", {})
+
+    try:
+        with pytest.raises(ServerError, match="interrupted"):
+            server.run({"1": load(), "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}}}, cancel_in_mid_work)
+        assert stopped == [6 * 75]  # frames: it was drawing
+        assert [path.name for path in folder.parent.iterdir()] == ["sample_clips"] and list(folder.iterdir()) == []
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        away.rename(folder)
+
+
 def test_marks_that_cannot_be_read_are_refused_before_anything_runs(server):
     bat = {"clip": ["1", 0], "skeleton": ["2", 0], "camera": ["3", 0], "marks": "41, 655", "grip": "midpoint", "forearm_proxy": False}
     measure = {"bat": ["4", 0], "unit": "auto", "known_length": "none", "method": "spline", "exposure": 0.0}

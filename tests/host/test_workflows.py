@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -20,6 +21,8 @@ GAP = 4
 
 @pytest.fixture(scope="module")
 def six_shots(server, api_form):
+    """In a host that has no sample clips yet, as the new user's: this run draws them."""
+    shutil.rmtree(server.folders["input"] / "correlated_kinetics")
     return server.run(api_form("six_shots"))
 
 
@@ -49,6 +52,15 @@ def test_pack_loads_fast_and_quietly(server, six_shots):
     # These are the host's own words, printed without the pack too.
     host = ("User settings have been changed", "For multi-user setups", "server.address", "OpenGL_accelerate")
     assert [line for line in loud if not any(words in line for words in host)] == []
+
+
+def test_sample_clips_are_drawn_where_there_are_none(six_shots, server, sample_clips):
+    folder = server.folders["input"] / "correlated_kinetics"
+    assert [path.name for path in folder.iterdir()] == ["sample_clips"]
+    for clip in sample_clips:
+        drawn = folder / "sample_clips" / clip.name
+        assert drawn.with_suffix(".truth.json").read_bytes() == clip.with_suffix(".truth.json").read_bytes()
+        assert Clip(drawn).info.frame_count == Clip(clip).info.frame_count
 
 
 def test_shots_composite_shows_clip_k_in_tile_k_at_time_t(six_shots, saved, sample_clips):
@@ -123,9 +135,31 @@ def test_previews_are_in_every_node_that_shows_something(server, six_shots, api_
 
 
 def test_second_run_is_answered_from_the_cache(server, api_form, six_shots):
+    """Although there are clips in the folder by now, where the first run found none."""
     ran = []
     server.run(api_form("six_shots"), lambda kind, data: ran.append(data.get("node")) if kind == "executing" else None)
     assert [node for node in ran if node] == []
+
+
+def test_comfy_cli_runs_the_workflow_file(server, root, tmp_path):
+    """A client that none of us wrote converts and submits the file that artists share; what the run before measured is in the server's cache."""
+    for old in (server.folders["output"] / "correlated_kinetics").glob("shots_2x3*"):
+        old.unlink()
+    workflow = json.loads((root / "workflows" / "six_shots.json").read_text(encoding="utf-8"))
+    for node in workflow["nodes"]:
+        if node["type"] == "CK_GridComposite":  # another size, so that the composites are made anew
+            node["widgets_values"][3:5] = [240, 136]
+    path = tmp_path / "six_shots.json"
+    path.write_text(json.dumps(workflow), encoding="utf-8")
+    quiet = {**os.environ, "DO_NOT_TRACK": "1", "HOME": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-m", "comfy_cli", "--skip-prompt", "run", "--workflow", str(path), "--wait",
+         "--host", "127.0.0.1", "--port", str(server.port), "--timeout", "600"],
+        capture_output=True, text=True, timeout=900, check=False, env=quiet,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    made = list((server.folders["output"] / "correlated_kinetics").glob("shots_2x3*.mp4"))
+    assert len(made) == 1 and Clip(made[0]).info.width < 800
 
 
 def test_skeleton_interchange(server, api_form, saved):
@@ -142,25 +176,3 @@ def test_skeleton_interchange(server, api_form, saved):
 def test_workflows_are_listed_as_templates(server):
     listed = server.get("/workflow_templates")["correlated_kinetics"]
     assert {"six_shots", "skeleton_interchange"} <= set(listed)
-
-
-
-def test_comfy_cli_runs_the_workflow_file(server, root, tmp_path):
-    """A client that none of us wrote converts and submits the file that artists share."""
-    for old in (server.folders["output"] / "correlated_kinetics").glob("shots_2x3*"):
-        old.unlink()
-    workflow = json.loads((root / "workflows" / "six_shots.json").read_text(encoding="utf-8"))
-    for node in workflow["nodes"]:
-        if node["type"] == "CK_GridComposite":  # another size, so that the server's cache can't answer
-            node["widgets_values"][3:5] = [240, 136]
-    path = tmp_path / "six_shots.json"
-    path.write_text(json.dumps(workflow), encoding="utf-8")
-    quiet = {**os.environ, "DO_NOT_TRACK": "1", "HOME": str(tmp_path)}
-    result = subprocess.run(
-        [sys.executable, "-m", "comfy_cli", "--skip-prompt", "run", "--workflow", str(path), "--wait",
-         "--host", "127.0.0.1", "--port", str(server.port), "--timeout", "600"],
-        capture_output=True, text=True, timeout=900, check=False, env=quiet,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
-    made = list((server.folders["output"] / "correlated_kinetics").glob("shots_2x3*.mp4"))
-    assert len(made) == 1 and Clip(made[0]).info.width < 800

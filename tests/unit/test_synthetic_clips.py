@@ -11,6 +11,7 @@ import pytest
 from kinetics.errors import KineticsError
 from kinetics.synthetic import SHOTS, default_scene, with_extras, write_sample_clips
 from kinetics.synthetic.body import BODY_NAMES
+from kinetics.video.decode import Clip
 
 SMALL = {"fps": 10, "size": (160, 90)}
 
@@ -95,6 +96,22 @@ def test_same_seed_writes_the_same_truth(tmp_path):
         (path,) = write_sample_clips(tmp_path / folder, ["off_drive"], fps=5, size=(96, 64), seed=seed)
         truths.append(path.with_suffix(".truth.json").read_bytes())
     assert truths[0] == truths[1] != truths[2]
+
+
+def test_workers_draw_the_same_clips(tmp_path):
+    told = []
+    alone = write_sample_clips(tmp_path / "a", ["hook", "off_drive", "cover_drive"], fps=5, size=(96, 64))
+    beside = write_sample_clips(
+        tmp_path / "b", ["hook", "off_drive", "cover_drive"], fps=5, size=(96, 64), workers=2, progress=lambda done, total: told.append((done, total))
+    )
+    assert [path.name for path in beside] == [path.name for path in alone] == ["hook.mp4", "off_drive.mp4", "cover_drive.mp4"]
+    for one, other in zip(alone, beside, strict=True):
+        assert one.with_suffix(".truth.json").read_bytes() == other.with_suffix(".truth.json").read_bytes()
+        assert Clip(other).info.frame_count == 15
+    assert told == sorted(told) and told[-1] == (45, 45)
+    (tmp_path / "file").touch()
+    with pytest.raises(KineticsError, match="file"):
+        write_sample_clips(tmp_path / "file", ["hook", "off_drive"], fps=5, size=(96, 64), workers=2)
 
 
 def test_a_cancel_leaves_whole_clips_only(tmp_path):

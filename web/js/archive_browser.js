@@ -2,7 +2,7 @@
 
 import { api } from "../../../scripts/api.js";
 import { ArchiveChart, drawSign } from "./archive_chart.js";
-import { dropShadow, fetchData, make, makeRoot, shown } from "./dom.js";
+import { Viewer, dropShadow, make, shown } from "./dom.js";
 import { drawOverlay } from "./overlay.js";
 
 const REST = 60; // ms on a dot before its skeleton is asked for: a pointer that passes over hundreds asks for none
@@ -10,11 +10,11 @@ const PAUSE = 0.5; // s between two rounds of the skeleton
 const KEPT = 200; // strokes kept in memory
 const SIZE = 2000; // of the picture that lines are drawn for, in steps of a stroke's box: bold enough in a small field
 
-export class ArchiveBrowser {
+export class ArchiveBrowser extends Viewer {
   /** @param {{commit: () => void, pick: (name: string) => void}} host is told what changed in the workflow, and the name of a clip that was picked */
   constructor({ commit = () => {}, pick = () => {} } = {}) {
-    Object.assign(this, { commit, pick, state: {}, picked: "", at: null, strokes: new Map() });
-    this.root = makeRoot("ck-archive-browser", 420);
+    super("ck-archive-browser", 420, commit);
+    Object.assign(this, { pick, picked: "", at: null, strokes: new Map() });
     this.area = make("div", "ck-archive", this.root);
     this.chart = new ArchiveChart(this.area, { onpoint: (n) => this.show(n ?? this._pickedAt()), onpick: (n) => this.choose(n) });
     const side = make("div", "ck-side", this.area), box = make("div", "ck-cell", side);
@@ -31,42 +31,17 @@ export class ArchiveBrowser {
     this.wide = make("button", "", bar, { type: "button", textContent: "Whole", title: "Show all again; drag a box in the chart to look closer (0)", onclick: () => this.chart.zoom(null) });
     this.legend = make("div", "ck-bar", bar);
     this.note = make("div", "ck-note", this.root, { ariaLive: "polite" });
-    this.root.addEventListener("keydown", (event) => this._key(event));
     for (const kind of ["pointerenter", "focusin"]) this.root.addEventListener(kind, () => this.play());
     for (const kind of ["pointerleave", "focusout"]) this.root.addEventListener(kind, () => this._leave());
-    this.sizer = new ResizeObserver(() => this.layout());
     this.sizer.observe(this.area);
     this.clear();
   }
 
-  /** What the workflow keeps. */
-  restore(text) {
-    try { this.state = JSON.parse(text || "{}") ?? {}; } catch { this.state = {}; }
-    this._apply();
-  }
-
-  _set(change) {
-    Object.assign(this.state, change);
-    this._apply();
-    this.commit();
-  }
-
   /** @param {{data: object, archive: string}} payload a file of the host, and what the host calls the archive */
   async load(payload) {
-    const key = JSON.stringify(payload);
-    if (key === this.key) return;
-    this.clear();
-    this.key = key;
+    const data = await this._take(payload, "The browser's data");
+    if (!data) return;
     this.archive = payload.archive;
-    this.message.hidden = false;
-    this.message.textContent = "Loading …";
-    const data = await fetchData(payload.data);
-    if (this.key !== key) return;
-    if (!data) {
-      this.key = null;
-      this.message.textContent = "The browser's data are gone, as ComfyUI empties its temp folder when it starts: run the node again.";
-      return;
-    }
     this.message.hidden = data.key.length > 0;
     this.message.textContent = "No clip is in this archive yet: run Build Archive with a folder of clips.";
     if (data.key.length) this.data = data;
@@ -272,11 +247,5 @@ export class ArchiveBrowser {
     this.button.disabled = true;
     this.note.textContent = this.name.textContent = "";
     this._wipe();
-  }
-
-  destroy() {
-    this.clear();
-    this.sizer.disconnect();
-    this.root.remove();
   }
 }

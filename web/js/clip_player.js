@@ -1,6 +1,6 @@
 /** Clips played in step, with skeleton and bat drawn over them; and a click that says where the batter, or the tip of the bat, is. */
 
-import { COLOURS, dropShadow, fetchData, make, makeRoot, placeIn, shown, urlOf } from "./dom.js";
+import { COLOURS, Viewer, dropShadow, make, placeIn, shown, urlOf } from "./dom.js";
 import { InStep } from "./in_step.js";
 import { drawOverlay } from "./overlay.js";
 import { SwingChart } from "./swing_chart.js";
@@ -10,21 +10,17 @@ const RATES = [0.1, 0.25, 0.5, 0.75, 1];
 const SYNCS = { start: "from the start", impact: "by impact", dtw: "in step (DTW)" };
 const FINEST = 960; // px, longest side of an overlay
 
-export class ClipPlayer {
+export class ClipPlayer extends Viewer {
   /** @param {{commit: () => void, height?: number}} host is told when what belongs into the workflow changed */
   constructor({ commit = () => {}, height = 330 } = {}) {
-    this.commit = commit;
-    this.state = {};
+    super("ck-clip-player", height, commit);
     this.cells = [];
     this.tiles = [];
     this.marks = [];
     this.onpick = null;
-    this.root = makeRoot("ck-clip-player", height);
     this.grid = make("div", "ck-grid", this.root);
     this.message = make("div", "ck-message", this.grid, { textContent: "Run the node to see the clips." });
     this._buildBar();
-    this.root.addEventListener("keydown", (event) => this._key(event));
-    this.sizer = new ResizeObserver(() => this.layout());
     this.sizer.observe(this.grid);
   }
 
@@ -58,18 +54,6 @@ export class ClipPlayer {
 
   shows(layer) { return !(this.state.hidden ?? []).includes(layer); }
 
-  /** What the workflow keeps. */
-  restore(text) {
-    try { this.state = JSON.parse(text || "{}") ?? {}; } catch { this.state = {}; }
-    this._apply();
-  }
-
-  _set(change) {
-    Object.assign(this.state, change);
-    this._apply();
-    this.commit();
-  }
-
   _apply() {
     this.rate.value = this.state.rate ?? 1;
     this.loop.ariaPressed = String(!!this.state.loop);
@@ -96,21 +80,9 @@ export class ClipPlayer {
    * @param {number | null} only the number of the one clip to show
    */
   async load(payload, only = null) {
-    const key = JSON.stringify([payload, only]);
-    if (key === this.key) return;
-    this.clear();
-    this.key = key;
-    this.message.hidden = false;
-    this.message.textContent = "Loading …";
-    const data = await fetchData(payload.data);
-    if (this.key !== key) return;
-    if (!data) {
-      this.key = null;
-      this.message.textContent = "The clips' copies are gone, as ComfyUI empties its temp folder when it starts: run the node again.";
-      return;
-    }
+    const data = await this._take(payload, "The clips' copies", only);
+    if (!data) return;
     const chosen = only === null ? data.tiles.map((_, i) => i) : [only];
-    this.message.hidden = true;
     this.tiles = chosen.map((i) => data.tiles[i]);
     this.syncs = Object.fromEntries(Object.entries(data.sync).filter(([, maps]) => maps).map(([name, maps]) => [name, chosen.map((i) => maps[i])]));
     this.cells = chosen.map((i, place) => this._cell(urlOf(payload.clips[i]), this.tiles[place], place));
@@ -233,11 +205,5 @@ export class ClipPlayer {
     this.cells = [];
     this.tiles = [];
     this.inStep = this.chart = this.key = null;
-  }
-
-  destroy() {
-    this.clear();
-    this.sizer.disconnect();
-    this.root.remove();
   }
 }

@@ -20,7 +20,7 @@ export const urlOf = (file) =>
   api.apiURL("/view?" + new URLSearchParams({ filename: file.filename, subfolder: file.subfolder ?? "", type: file.type }));
 
 /** JSON out of the host's folders; null when the file is gone, or the host is. */
-export async function fetchData(file) {
+async function fetchData(file) {
   const answer = await fetch(urlOf(file)).catch(() => null);
   return answer?.ok ? answer.json() : null;
 }
@@ -51,6 +51,52 @@ export function makeRoot(className, height) {
     app.canvas.processMouseWheel(event);
   }, { passive: false });
   return root;
+}
+
+/** A viewer: its root, what the workflow keeps of it, and the data that it shows. */
+export class Viewer {
+  /** @param {() => void} commit is told when what belongs into the workflow changed */
+  constructor(className, height, commit) {
+    Object.assign(this, { commit, state: {}, key: null, root: makeRoot(className, height) });
+    this.root.addEventListener("keydown", (event) => this._key(event));
+    this.sizer = new ResizeObserver(() => this.layout());
+  }
+
+  /** What the workflow keeps. */
+  restore(text) {
+    try { this.state = JSON.parse(text || "{}") ?? {}; } catch { this.state = {}; }
+    this._apply();
+  }
+
+  _set(change) {
+    Object.assign(this.state, change);
+    this._apply();
+    this.commit();
+  }
+
+  /** A result's data, the old ones cleared; null when they are shown already, were overtaken by others, or are gone, which is said. */
+  async _take(payload, what, only = null) {
+    const key = JSON.stringify([payload, only]);
+    if (key === this.key) return null;
+    this.clear();
+    this.key = key;
+    this.message.hidden = false;
+    this.message.textContent = "Loading …";
+    const data = await fetchData(payload.data);
+    if (this.key !== key) return null;
+    this.message.hidden = !!data;
+    if (!data) {
+      this.key = null;
+      this.message.textContent = `${what} are gone, as ComfyUI empties its temp folder when it starts: run the node again.`;
+    }
+    return data;
+  }
+
+  destroy() {
+    this.clear();
+    this.sizer.disconnect();
+    this.root.remove();
+  }
 }
 
 /** Take the shadow off the node that an element lies in. */

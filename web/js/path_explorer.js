@@ -1,6 +1,6 @@
 /** A warping path to walk along: the matrix of distances, and both shots in the frames under the pointer. */
 
-import { COLOURS, dropShadow, fetchData, make, makeRoot, placeIn, shown, urlOf } from "./dom.js";
+import { COLOURS, Viewer, dropShadow, make, placeIn, shown, urlOf } from "./dom.js";
 import { InStep } from "./in_step.js";
 import { drawOverlay } from "./overlay.js";
 
@@ -15,14 +15,12 @@ function colourOf(value) {
   return MAP[low].map((channel, k) => Math.round(channel + part * (MAP[low + 1][k] - channel)));
 }
 
-export class PathExplorer {
+export class PathExplorer extends Viewer {
   /** @param {{commit: () => void}} host is told when what belongs into the workflow changed */
   constructor({ commit = () => {} } = {}) {
-    this.commit = commit;
-    this.state = {};
+    super("ck-path-explorer", 420, commit);
     this.stills = [null, null];
     this.pair = [0, 0];
-    this.root = makeRoot("ck-path-explorer", 420);
     this.area = make("div", "ck-path", this.root);
     this.canvas = make("canvas", "ck-matrix", this.area, { tabIndex: 0, role: "application", ariaLabel: "Distances of all pairs of frames; arrow keys walk along the path" });
     this.side = make("div", "ck-frames", this.area);
@@ -33,7 +31,6 @@ export class PathExplorer {
     this.slider.oninput = () => { this.stop(); this.go(+this.slider.value); };
     this.snap = make("button", "", bar, { type: "button", textContent: "Keep to the path", title: "Show the pair of the path nearest to the pointer (p)", onclick: () => this._set({ free: !this.state.free }) });
     this.note = make("div", "ck-note", this.root, { ariaLive: "polite" });
-    this.root.addEventListener("keydown", (event) => this._key(event));
     this.canvas.addEventListener("pointermove", (event) => this._point(event, false));
     this.canvas.addEventListener("pointerdown", (event) => {
       event.stopPropagation();
@@ -42,21 +39,8 @@ export class PathExplorer {
       this._point(event, true);
     });
     this.canvas.addEventListener("pointerleave", () => { if (this.data && this.state.pin && !this.walking) this.show(...this._pinned()); });
-    this.sizer = new ResizeObserver(() => this.layout());
     this.sizer.observe(this.area);
     this._apply();
-  }
-
-  /** What the workflow keeps. */
-  restore(text) {
-    try { this.state = JSON.parse(text || "{}") ?? {}; } catch { this.state = {}; }
-    this._apply();
-  }
-
-  _set(change) {
-    Object.assign(this.state, change);
-    this._apply();
-    this.commit();
   }
 
   _apply() {
@@ -80,20 +64,8 @@ export class PathExplorer {
 
   /** @param {{data: object, videos: (object | null)[]}} payload files of the host */
   async load(payload) {
-    const key = JSON.stringify(payload);
-    if (key === this.key) return;
-    this.clear();
-    this.key = key;
-    this.message.hidden = false;
-    this.message.textContent = "Loading …";
-    const data = await fetchData(payload.data);
-    if (this.key !== key) return;
-    if (!data) {
-      this.key = null;
-      this.message.textContent = "The explorer's data are gone, as ComfyUI empties its temp folder when it starts: run the node again.";
-      return;
-    }
-    this.message.hidden = true;
+    const data = await this._take(payload, "The explorer's data");
+    if (!data) return;
     this.data = data;
     this.slider.max = data.path.length - 1;
     this.boxes = data.names.map((name, k) => this._frame(name, COLOURS[k]));
@@ -297,11 +269,5 @@ export class PathExplorer {
     this.side.replaceChildren();
     this.stills = [null, null];
     this.data = this.key = null;
-  }
-
-  destroy() {
-    this.clear();
-    this.sizer.disconnect();
-    this.root.remove();
   }
 }
