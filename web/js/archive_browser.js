@@ -39,7 +39,7 @@ export class ArchiveBrowser extends Viewer {
 
   /** @param {{data: object, archive: string}} payload a file of the host, and what the host calls the archive */
   async load(payload) {
-    const data = await this._take(payload, "The browser's data");
+    const data = await this._take(payload, "The browser's data are gone, as ComfyUI empties its temp folder when it starts: run the node again.");
     if (!data) return;
     this.archive = payload.archive;
     this.message.hidden = data.key.length > 0;

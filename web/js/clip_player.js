@@ -80,7 +80,7 @@ export class ClipPlayer extends Viewer {
    * @param {number | null} only the number of the one clip to show
    */
   async load(payload, only = null) {
-    const data = await this._take(payload, "The clips' copies", only);
+    const data = await this._take(payload, "The clips' copies are gone, as ComfyUI empties its temp folder when it starts: run the node again.", only);
     if (!data) return;
     const chosen = only === null ? data.tiles.map((_, i) => i) : [only];
     this.tiles = chosen.map((i) => data.tiles[i]);

@@ -75,7 +75,7 @@ export class Viewer {
   }
 
   /** A result's data, the old ones cleared; null when they are shown already, were overtaken by others, or are gone, which is said. */
-  async _take(payload, what, only = null) {
+  async _take(payload, gone, only = null) {
     const key = JSON.stringify([payload, only]);
     if (key === this.key) return null;
     this.clear();
@@ -87,7 +87,7 @@ export class Viewer {
     this.message.hidden = !!data;
     if (!data) {
       this.key = null;
-      this.message.textContent = `${what} are gone, as ComfyUI empties its temp folder when it starts: run the node again.`;
+      this.message.textContent = gone;
     }
     return data;
   }

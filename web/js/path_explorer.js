@@ -64,7 +64,7 @@ export class PathExplorer extends Viewer {
 
   /** @param {{data: object, videos: (object | null)[]}} payload files of the host */
   async load(payload) {
-    const data = await this._take(payload, "The explorer's data");
+    const data = await this._take(payload, "The explorer's data are gone, as ComfyUI empties its temp folder when it starts: run the node again.");
     if (!data) return;
     this.data = data;
     this.slider.max = data.path.length - 1;
