@@ -55,12 +55,23 @@ FAILURES = 5
 TILE, RATE = (480, 270), Fraction(30)
 
 
-def archive_inputs() -> list[io.Input]:
-    """The choice of an archive, shared by the nodes that read one."""
-    return [
-        io.Combo.Input("archive", options=[*archive_names(), NO_ARCHIVE], tooltip="An archive that Build Archive or the command line wrote, in ComfyUI's output/correlated_kinetics/archives or anywhere in its input folder. Press R to look again."),
-        io.String.Input("built", optional=True, force_input=True, tooltip="From Build Archive: read this one instead."),
-    ]  # fmt: skip
+class ArchiveReader(io.ComfyNode):
+    """What the nodes that read an archive share: the choice of it, and when they run again."""
+
+    @staticmethod
+    def archive_inputs() -> list[io.Input]:
+        return [
+            io.Combo.Input("archive", options=[*archive_names(), NO_ARCHIVE], tooltip="An archive that Build Archive or the command line wrote, in ComfyUI's output/correlated_kinetics/archives or anywhere in its input folder. Press R to look again."),
+            io.String.Input("built", optional=True, force_input=True, tooltip="From Build Archive: read this one instead."),
+        ]  # fmt: skip
+
+    @classmethod
+    def validate_inputs(cls, archive, **linked) -> bool | str:
+        return True if "built" in linked else sentence_or_true(lambda: archive_path(archive))
+
+    @classmethod
+    def fingerprint_inputs(cls, archive, built=None, **others):
+        return fingerprint_files(archive_files(built or archive))
 
 
 class BuildArchive(io.ComfyNode):
@@ -154,7 +165,7 @@ def told(summary, failures: list[dict]) -> list[str]:
     return lines + ([f"... and {len(failures) - FAILURES} more"] if len(failures) > FAILURES else [])
 
 
-class ArchiveSearch(io.ComfyNode):
+class ArchiveSearch(ArchiveReader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -168,7 +179,7 @@ class ArchiveSearch(io.ComfyNode):
             inputs=[
                 io.MultiType.Input("shot", STROKE, optional=True, tooltip=f"What is looked for: {STROKE_TIP}."),
                 io.Video.Input("clip", optional=True, tooltip="The shot's clip, for the composite. Without a shot its skeleton is taken from the archive, or found as the archive's were."),
-                *archive_inputs(),
+                *cls.archive_inputs(),
                 io.Int.Input("k", default=5, min=1, max=24, tooltip="How many shots are found."),
                 io.Boolean.Input("itself", default=False, tooltip="Also tell the clip plugged in, where the archive has it: then it comes first, at distance 0."),
             ],
@@ -179,14 +190,6 @@ class ArchiveSearch(io.ComfyNode):
                 io.Video.Output(display_name="composite", tooltip="The query and the clips found, side by side, so that all strike together."),
             ],
         )  # fmt: skip
-
-    @classmethod
-    def validate_inputs(cls, archive, **linked) -> bool | str:
-        return True if "built" in linked else sentence_or_true(lambda: archive_path(archive))
-
-    @classmethod
-    def fingerprint_inputs(cls, archive, built=None, **others):
-        return fingerprint_files(archive_files(built or archive))
 
     @classmethod
     def execute(cls, archive, k, itself, shot=None, clip=None, built=None) -> io.NodeOutput:
@@ -267,7 +270,7 @@ class ArchiveSearch(io.ComfyNode):
         return folder / "nearest.mp4"
 
 
-class ArchiveBrowser(io.ComfyNode):
+class ArchiveBrowser(ArchiveReader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -279,7 +282,7 @@ class ArchiveBrowser(io.ComfyNode):
             search_aliases=["scatter", "explore clips", "library", "bat speed plot", "choose clip", "gallery", "cluster plot"],
             is_output_node=True,
             inputs=[
-                *archive_inputs(),
+                *cls.archive_inputs(),
                 io.String.Input("picked", default="", tooltip="The clip that is handed on, by the name that the browser shows; a click on a dot writes it. Empty: none."),
                 io.String.Input(
                     "view", default="{}", optional=True, socketless=True, extra_dict={"widgetType": "CK_ARCHIVE_BROWSER"},
@@ -291,14 +294,6 @@ class ArchiveBrowser(io.ComfyNode):
                 PoseSequenceSocket.Output(display_name="skeleton", tooltip="Its skeleton, in the clip's own pixels, as it is in the archive."),
             ],
         )  # fmt: skip
-
-    @classmethod
-    def validate_inputs(cls, archive, **linked) -> bool | str:
-        return True if "built" in linked else sentence_or_true(lambda: archive_path(archive))
-
-    @classmethod
-    def fingerprint_inputs(cls, archive, built=None, **others):
-        return fingerprint_files(archive_files(built or archive))
 
     @classmethod
     def execute(cls, archive, picked, built=None, view=None) -> io.NodeOutput:

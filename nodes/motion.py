@@ -7,6 +7,7 @@ from pathlib import Path
 from comfy_api.v0_0_2 import io, ui
 
 from ..kinetics.errors import KineticsError
+from ..kinetics.picks import lines_for, pick_name, read_marks
 from .host import (
     image_tensor,
     open_clip,
@@ -20,7 +21,6 @@ from .host import (
     video_from,
 )
 from .io_types import CATEGORY, BatTrackSocket, CameraSocket, PoseSequenceSocket, SwingSocket
-from .picks import lines_for, pick_name, read_marks
 from .viewer_files import player_payload
 
 BENCH = f"{CATEGORY}/Motion"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from comfy_api.v0_0_2 import io
 
 from ..kinetics.errors import KineticsError
+from ..kinetics.picks import lines_for, pick_name, read_points
 from .host import image_tensor, model_folders, open_clip, preview_image, report_progress, sentence_or_true
 from .io_types import CATEGORY, PoseKeypointSocket, PoseSequenceSocket
-from .picks import lines_for, pick_name, read_points
 from .viewer_files import player_payload
 
 if TYPE_CHECKING:

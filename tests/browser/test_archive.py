@@ -106,6 +106,12 @@ def test_a_dot_tells_its_figures_and_moves_its_skeleton(browser, frontend, root)
         " return [...g.getImageData(Math.round(x * c.ratio) - 1, Math.round(y * c.ratio) - 3, 3, 7).data].filter((v, k) => k % 4 === 3).reduce((a, b) => a + b) }"
     )
     assert browser.evaluate(ink, 1.0) > 500 and browser.evaluate(ink, -1.0) > 500
+    # A dot that is in the middle, with bars that reach beyond all others.
+    field = browser.evaluate(
+        f"() => {{ const c = {LOOK}.chart, {{ dots, unit }} = c, dot = (n, x, y, dx, dy) => ({{ n, x, y, dx, dy, cluster: null, typical: false }});"
+        " c.load([dot(0, 10, 20, 1, 1), dot(1, 11, 21, 4, 30), dot(2, 12, 22, 1, 1)], unit); const { whole } = c; c.load(dots, unit); return [...whole.x, ...whole.y] }"
+    )
+    assert field[0] < 7 and field[1] > 15 and field[2] == 0 and field[3] > 51  # no speed is below zero, whatever its bar
     pictures = set()
     for _ in range(8):
         pictures.add(browser.evaluate(PAINTED))

@@ -8,10 +8,28 @@ import pytest
 from comfy_server import ComfyServer
 from frontend import open_frontend
 
+from kinetics.synthetic import write_sample_clips
+
+ADD = """() => { const graph = window.app.graph, [chain] = graph._nodes, add = (type, at, widgets) => {
+    const node = LiteGraph.createNode(type);
+    node.pos = at;
+    graph.add(node);
+    for (const [name, value] of Object.entries(widgets)) node.widgets.find(w => w.name === name).value = value;
+    return node;
+  };
+  add("LoadVideo", [100, 300], { file: "hook.mp4" }).connect(0, chain, chain.inputs.findIndex(i => i.name === "clip"));
+  const saved = add("CK_SaveSwing", [1100, 300], {});
+  chain.connect(chain.outputs.findIndex(o => o.name === "swing"), saved, saved.inputs.findIndex(i => i.name === "swing"));
+  window.ckEnd = null;
+  for (const kind of ["execution_success", "execution_error"])
+    window.comfyAPI.api.api.addEventListener(kind, (event) => { window.ckEnd ??= [kind, event.detail.exception_message ?? ""] }, { once: true });
+}"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     base = tmp_path_factory.mktemp("host")
+    write_sample_clips(base / "input", shots=["hook"], size=(640, 360))
     with ComfyServer(base / "log.txt", **{name: base / name for name in ("input", "output", "temp", "user")}) as running:
         yield running
 
@@ -29,3 +47,26 @@ def test_blueprints_are_listed_and_whole(server, root, vue_nodes):
             assert [node for node in nodes if node["broken"] or not node["known"]] == []
             assert sorted(node["class_type"] for node in frontend.export_api().values()) == inner
         assert frontend.errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("vue_nodes", [False, True], ids=["classic", "nodes2"])
+def test_a_blueprint_is_found_placed_wired_and_run(server, vue_nodes):
+    """As a person does it: double-click, type its name, Enter, place it; a clip in front, the swing saved behind; Run."""
+    with open_frontend(server.address, vue_nodes=vue_nodes) as frontend:
+        page = frontend.page
+        page.evaluate("window.app.graph.clear()")
+        page.mouse.dblclick(800, 500)
+        page.keyboard.type("Bat Speed", delay=30)
+        page.get_by_text("Subgraph Blueprints / Correlated Kinetics").first.wait_for(timeout=15_000)
+        page.keyboard.press("Enter")
+        page.wait_for_function("() => window.app.graph._nodes.length === 1", timeout=15_000)
+        page.mouse.click(800, 500)
+        assert page.evaluate("() => window.app.graph._nodes.map(n => [n.title, n.isSubgraphNode?.()])") == [["Bat Speed", True]]
+        page.evaluate(ADD)
+        page.get_by_test_id("queue-button").click()
+        page.wait_for_function("() => window.ckEnd", timeout=300_000)
+        assert page.evaluate("() => window.ckEnd") == ["execution_success", ""]
+        assert frontend.errors == []
+    swings = [json.loads(path.read_text(encoding="utf-8")) for path in server.folders["output"].rglob("*.json")]
+    assert swings and all(len(swing["t"]) > 50 for swing in swings)

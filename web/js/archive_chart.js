@@ -53,13 +53,14 @@ export class ArchiveChart {
     this.unit = unit;
     this.across = [...dots].sort((a, b) => a.x - b.x || a.n - b.n);
     this.up = [...dots].sort((a, b) => a.y - b.y || a.n - b.n);
-    // With the bars of the outermost dots.
-    const ends = (row, value, bar) => {
-      const low = row[0][value] - row[0][bar], high = row.at(-1)[value] + row.at(-1)[bar];
+    // With every dot's bar.
+    const ends = (value, bar) => {
+      let low = Infinity, high = -Infinity, least = Infinity;
+      for (const dot of dots) [low, high, least] = [Math.min(low, dot[value] - dot[bar]), Math.max(high, dot[value] + dot[bar]), Math.min(least, dot[value])];
       const room = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
-      return [Math.max(low - room, row[0][value] >= 0 ? 0 : -Infinity), high + room];
+      return [Math.max(low - room, least >= 0 ? 0 : -Infinity), high + room];
     };
-    this.whole = this.field = dots.length ? { x: ends(this.across, "x", "dx"), y: ends(this.up, "y", "dy") } : null;
+    this.whole = this.field = dots.length ? { x: ends("x", "dx"), y: ends("y", "dy") } : null;
     this.resize();
   }
 

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..kinetics.errors import KineticsError
+from .errors import KineticsError
 
 if TYPE_CHECKING:
-    from ..kinetics.motion.bat_track import Mark
-    from ..kinetics.video.decode import Clip
+    from .motion.bat_track import Mark
+    from .video.decode import Clip
 
 _POINT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*@\s*(\d+)\s*")
 
 
 def pick_name(clip: Clip) -> str:
     """What a clip is called in such a line."""
-    return re.sub(r"[:;\n]", "_", Path(clip.name).stem)
+    return re.sub(r"[:;\r\n]", "_", Path(clip.name).stem).strip()
 
 
 def lines_for(text: str, clip: Clip | None = None) -> list[str]:
@@ -50,6 +50,6 @@ def read_points(lines: Sequence[str]) -> list[str]:
 
 def read_marks(lines: Sequence[str]) -> list[Mark]:
     """Marks from lines ``frame, x, y``; of two in one frame the later one."""
-    from ..kinetics.motion.bat_track import read_mark
+    from .motion.bat_track import read_mark
 
     return list({mark.frame: mark for mark in map(read_mark, lines)}.values())
