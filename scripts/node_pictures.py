@@ -47,7 +47,6 @@ FIT = """(id) => {
         node.setSize([node.size[0], node.computeSize()[1]]);
     }
     window.app.canvas.setDirty(true, true);
-    return [...node.size];
 }"""
 #: A film's preview shows the middle of the stroke, and stands still.
 HALT = """async () => {
@@ -200,8 +199,9 @@ def take(frontend: Frontend, kind: str) -> Image.Image:
     frontend.page.wait_for_timeout(1000)
     frontend.page.wait_for_function(SHOWN, arg=number, timeout=30_000)
     frontend.page.wait_for_timeout(500)
-    width, height = frontend.page.evaluate(FIT, number)
+    frontend.page.evaluate(FIT, number)
     frontend.page.evaluate(HALT)
+    width, height = frontend.page.evaluate("(id) => [...window.app.graph.getNodeById(id).size]", number)  # drawn by now: the host may have let it grow again
     x, y = CORNER[0] - MARGIN, CORNER[1] - 30 - MARGIN  # the title bar stands 30 px above a node's place
     shot = frontend.page.screenshot(clip={"x": x, "y": y, "width": width + 2 * MARGIN, "height": min(height + 30 + 2 * MARGIN, WINDOW[1] - y)})
     return Image.open(io.BytesIO(shot)).convert("RGB")

@@ -223,6 +223,42 @@ class Finger:
         self.browser.detach()
 
 
+#: Of each element of a viewer that shows words of its own: the words, and the contrast of their colour to what lies behind (WCAG 2.2); of the curves too.
+CONTRAST = """(viewer) => {
+  const read = (css) => { const [r, g, b, a = 1] = css[0] === "#" ? [1, 3, 5].map(k => parseInt(css.slice(k, k + 2), 16)) : css.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
+  const over = ([r, g, b, a], below) => [r, g, b].map((value, k) => value * a + below[k] * (1 - a));
+  const light = (rgb) => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const apart = (one, two) => (Math.max(light(one), light(two)) + 0.05) / (Math.min(light(one), light(two)) + 0.05);
+  const ground = over(read(getComputedStyle(viewer.root).backgroundColor), [255, 255, 255]);
+  const curves = viewer.chart.series.map(({ name, colour }) => [`curve of ${name}`, apart(read(viewer.chart._drawn(colour)).slice(0, 3), ground)]);
+  return [...curves, ...[...viewer.root.querySelectorAll("*")].filter(e => e.offsetParent && e.tagName !== "STYLE" && e.tagName !== "OPTION"
+    && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
+    const chain = [];
+    for (let up = e; up; up = up.parentElement) chain.unshift(up);
+    let behind = [255, 255, 255];
+    for (const part of chain) behind = over(read(getComputedStyle(part).backgroundColor), behind);
+    const [r, g, b, a] = read(getComputedStyle(e).color);
+    return [e.textContent.trim(), apart(over([r, g, b, a * getComputedStyle(e).opacity], behind), behind)];
+  })];
+}"""
+
+
+@pytest.mark.browser
+def test_words_and_curves_can_be_read_in_the_dark_and_in_the_light_palette(frontend, player, root):
+    page, inks = frontend.page, []
+    for palette in ("light", "dark"):
+        page.evaluate("name => window.app.extensionManager.setting.set('Comfy.ColorPalette', name)", palette)
+        page.wait_for_timeout(700)
+        told = page.evaluate(f"() => ({CONTRAST})({player})")
+        assert {"▶ Play all", "Loop", "curve of cover_drive"} <= {words for words, _ in told}
+        # WCAG's AA for text of this size, and for graphics.
+        assert [words for words, contrast in told if contrast < (3 if words.startswith("curve") else 4.5)] == [], palette
+        inks.append(page.evaluate(f"{player}.chart.ink"))
+        assert inks[-1] == page.evaluate(f"getComputedStyle({player}.root).color")  # drawn anew, although nothing but the palette changed
+        page.screenshot(path=artefact(root, f"player_{palette}_{'nodes2' if frontend.vue_nodes else 'classic'}.png"))
+    assert inks[0] != inks[1]
+
+
 @pytest.mark.browser
 def test_a_finger_plays_scrubs_and_reads_the_chart(frontend, player):
     page, finger = frontend.page, Finger(frontend.page)

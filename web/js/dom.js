@@ -60,6 +60,8 @@ export class Viewer {
     Object.assign(this, { commit, state: {}, key: null, root: makeRoot(className, height) });
     this.root.addEventListener("keydown", (event) => this._key(event));
     this.sizer = new ResizeObserver(() => this.layout());
+    // Curves are drawn in the text's colour; a palette that the host changes meanwhile is heard by the transition that its style asks for.
+    this.root.addEventListener("transitionend", (event) => { if (event.target === this.root && event.propertyName === "color") this.chart?.resize(); });
   }
 
   /** What the workflow keeps. */

@@ -83,6 +83,7 @@ export class SwingChart {
   _drawBase() {
     const pen = this.base.getContext("2d"), css = getComputedStyle(this.root);
     this.ink = css.color;
+    this.dark = css.color.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0) < 384;
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     pen.clearRect(0, 0, this.base.width, this.base.height);
     pen.font = "10px system-ui, sans-serif";
@@ -148,7 +149,8 @@ export class SwingChart {
       pen.fillText(part.text, middle, TOP - 4 - 10 * row);
     });
     pen.globalAlpha = 1;
-    for (const { swing: own, colour, at: line } of this.series) {
+    for (const { swing: own, colour: its, at: line } of this.series) {
+      const colour = this._drawn(its);
       if (!own.impact) continue;
       const [x, low, high] = [own.impact.t, own.impact.t - own.impact.sigma, own.impact.t + own.impact.sigma].map((t) => this.x(line(t)));
       pen.fillStyle = colour + "30";
@@ -164,7 +166,14 @@ export class SwingChart {
     }
   }
 
-  _drawSeries(pen, panel, { swing, u, colour, at }) {
+  /** A clip's colour, darker by two fifths under dark words, so that it stands out of a light ground too. */
+  _drawn(colour) {
+    const part = (k) => Math.round(0.6 * parseInt(colour.slice(k, k + 2), 16)).toString(16).padStart(2, "0");
+    return this.dark ? `#${part(1)}${part(3)}${part(5)}` : colour;
+  }
+
+  _drawSeries(pen, panel, { swing, u, colour: its, at }) {
+    const colour = this._drawn(its);
     const { value, sigma } = swing[panel.kind];
     for (const run of runsOf(value)) {
       [2, 1].forEach((times, k) => {

@@ -2,7 +2,8 @@
 
 const RULES = `
 .ck-viewer { display: flex; flex-direction: column; gap: 4px; min-width: 0; overflow: hidden; box-sizing: border-box; width: 100%; height: 100%;
-  padding: 4px; color: var(--input-text, #ddd); background: var(--comfy-menu-bg, #222); font: 12px/1.35 system-ui, sans-serif; border-radius: 6px; }
+  padding: 4px; color: var(--input-text, #ddd); background: var(--comfy-menu-bg, #222); font: 12px/1.35 system-ui, sans-serif; border-radius: 6px;
+  transition: color 1ms; }
 .ck-viewer:focus-visible, .ck-viewer :focus-visible { outline: 2px solid #4fc3f7; outline-offset: -2px; }
 .ck-viewer [hidden] { display: none !important; }
 .ck-viewer .ck-grid { flex: 1 1 0; min-height: 120px; position: relative; }
