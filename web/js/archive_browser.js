@@ -141,7 +141,7 @@ export class ArchiveBrowser extends Viewer {
     const cluster = data.clusters[data.cluster[n]], lines = [
       ["tip speed", value("speed", data.unit[n])], ["ω", value("omega", "rad/s")], ["no speed told", this._told(n) ? null : data.reason[n]],
       ["cluster", cluster && cluster.label.replaceAll("_", " ") + (cluster.typical === n ? " (its typical shot)" : "")], ["chain", data.chain[n].join(" → ").replaceAll("_", " ")],
-      ["clip", data.seconds[n] === null ? null : `${shown(data.seconds[n])} s, ${shown(data.fps[n], 1)} frames/s`], ["note", data.flags[n].join("; ")],
+      ["clip", data.seconds[n] === null ? null : `${shown(data.seconds[n])} s, ${shown(data.fps[n], 1)} frames/s`], ["note", data.flags[n].join(" ")],
     ];
     this.figures.replaceChildren(...lines.filter(([, text]) => text).flatMap(([what, text]) => [make("dt", "", null, { textContent: what }), make("dd", "", null, { textContent: text })]));
     const peaks = this._told(n) ? `${value("speed", data.unit[n])}, ω ${value("omega", "rad/s")}` : "no speed told";
