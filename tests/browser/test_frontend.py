@@ -9,12 +9,6 @@ import pytest
 from comfy_server import ComfyServer
 from frontend import open_frontend
 
-WORKFLOWS = (
-    "six_shots", "skeleton_interchange", "bat_speed", "stabilise_and_align", "compare_two_shots", "kinetic_chain", "six_shots_in_step",
-    "find_shot", "build_style_dataset", "train_style_lora", "score_style",
-    "clip_player", "path_explorer", "style_frames_sd15", "style_frames_long", "full_journey", "sdxl_pose_frames", "wan_vace_pose", "wan_scail_pose", "qwen_image_pose", "restore_and_upscale",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, sample_clips, root):
@@ -25,8 +19,8 @@ def server(tmp_path_factory, sample_clips, root):
         shutil.copyfile(clip, folder / clip.name)
     # The files that workflows name are only listed here, never loaded: the front end marks a node whose model is missing.
     named = {("checkpoints", "v1-5-pruned-emaonly-fp16.safetensors"), ("controlnet", "control_v11p_sd15_openpose_fp16.safetensors"), ("loras", "ck_style_00001.safetensors")}
-    for workflow in WORKFLOWS:
-        for node in json.loads((root / "workflows" / f"{workflow}.json").read_text(encoding="utf-8"))["nodes"]:
+    for workflow in (root / "workflows").glob("*.json"):
+        for node in json.loads(workflow.read_text(encoding="utf-8"))["nodes"]:
             named |= {(model["directory"], model["name"]) for model in node["properties"].get("models", ())}
     for kind, name in named:
         (base / "models" / kind).mkdir(parents=True, exist_ok=True)
@@ -43,13 +37,15 @@ def frontend(server, request):
 
 @pytest.mark.browser
 def test_workflows_dropped_on_the_canvas_are_whole_and_export_their_api_form(frontend, root):
-    for name in WORKFLOWS:
-        nodes = frontend.drop(root / "workflows" / f"{name}.json")
-        written = json.loads((root / "workflows" / f"{name}.json").read_text(encoding="utf-8"))["nodes"]
+    workflows = sorted((root / "workflows").glob("*.json"))
+    assert [path.name for path in workflows] == sorted(path.name for path in (root / "workflows" / "api").glob("*.json"))
+    for workflow in workflows:
+        nodes = frontend.drop(workflow)
+        written = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
         assert sorted(node["type"] for node in nodes) == sorted(node["type"] for node in written)
         assert [node for node in nodes if node["broken"] or not node["known"]] == []
-        kept = json.loads((root / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
-        assert frontend.export_api() == kept, f"run scripts/export_workflows.py {name}"
+        kept = json.loads((root / "workflows" / "api" / workflow.name).read_text(encoding="utf-8"))
+        assert frontend.export_api() == kept, f"run scripts/export_workflows.py {workflow.stem}"
     assert frontend.errors == []
 
 

@@ -250,13 +250,35 @@ def test_words_and_curves_can_be_read_in_the_dark_and_in_the_light_palette(front
         page.evaluate("name => window.app.extensionManager.setting.set('Comfy.ColorPalette', name)", palette)
         page.wait_for_timeout(700)
         told = page.evaluate(f"() => ({CONTRAST})({player})")
-        assert {"▶ Play all", "Loop", "curve of cover_drive"} <= {words for words, _ in told}
+        assert {"\N{BLACK RIGHT-POINTING TRIANGLE} Play all", "Loop", "curve of cover_drive"} <= {words for words, _ in told}
         # WCAG's AA for text of this size, and for graphics.
         assert [words for words, contrast in told if contrast < (3 if words.startswith("curve") else 4.5)] == [], palette
         inks.append(page.evaluate(f"{player}.chart.ink"))
         assert inks[-1] == page.evaluate(f"getComputedStyle({player}.root).color")  # drawn anew, although nothing but the palette changed
         page.screenshot(path=artefact(root, f"player_{palette}_{'nodes2' if frontend.vue_nodes else 'classic'}.png"))
     assert inks[0] != inks[1]
+
+
+@pytest.mark.browser
+def test_the_player_is_as_large_as_its_node(frontend, player):
+    page = frontend.page
+    node = "window.app.graph._nodes.find(n => n.type === 'CK_ClipPlayer')"
+    boxes = (
+        f"() => {{ const box = e => {{ const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom] }}, v = {player}, c = v.chart.canvas;"
+        " return { root: box(v.root), cells: [...v.grid.querySelectorAll('.ck-cell')].map(box), chart: box(c), sharp: c.width === Math.round(c.clientWidth * devicePixelRatio) } }"
+    )
+    was = page.evaluate(f"[...{node}.size]")
+    for size in ([760, 720], [1040, 900], was):
+        page.evaluate(f"size => {{ {node}.setSize(size); window.app.canvas.setDirty(true, true) }}", size)
+        page.wait_for_timeout(700)
+        told = page.evaluate(boxes)
+        left, top, right, bottom = told["root"]
+        # The host leaves up to 20 px on each side of a node's widgets.
+        assert size[0] - 40 <= right - left <= size[0]
+        for x0, y0, x1, y1 in (*told["cells"], told["chart"]):
+            assert left - 1 <= x0 < x1 <= right + 1 and top - 1 <= y0 < y1 <= bottom + 1
+        assert max(x1 for _, _, x1, _ in told["cells"]) - min(x0 for x0, *_ in told["cells"]) > 0.5 * (right - left)
+        assert told["sharp"]
 
 
 @pytest.mark.browser
