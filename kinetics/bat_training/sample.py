@@ -18,6 +18,9 @@ from .people import SIDES, Brush, random_batter, random_look
 #: The toe counts as seen where this share of the blade's end shows, and as hidden below the other; between them the sample has no say.
 SEEN, HIDDEN = 0.55, 0.25
 
+#: Share of samples in which somebody goes by behind the batter, and what is drawn of him beyond the crop, pixels.
+PASSERS, MARGIN = 0.3, 24
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -104,6 +107,7 @@ class _Scene:
             outline = cv2.max(self._body["legs"][..., 3], self._body["trunk"][..., 3])
             self._backdrop = _cast_shadow(rng, self._backdrop, outline, hand[1] + feet * scale)
         self._front = _things_in_front(rng, bank, scale, hand, feet)
+        self._passer, self._walk = _passer_by(rng, bank, scale, hand, feet) if rng.random() < PASSERS else (None, np.zeros(2))
 
     def frame(self, when: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Frame ``when`` (-1, 0, 1): the picture, the layer of the bat, and what covers the bat (128, 128)."""
@@ -120,6 +124,9 @@ class _Scene:
             layers["bat"] = sweep(self.bat, SIZE, self.scale, at, (aim - half, aim + half), self._drift * self._shutter)
         layers["hands"] = self._draw_hands(when, at, aim)
         picture, cover, over_bat = self._backdrop, np.zeros((SIZE, SIZE), np.uint8), False
+        if self._passer is not None:
+            x, y = self._walk * when - MARGIN
+            picture = lay_over(picture, cv2.warpAffine(self._passer, np.array([[1, 0, x], [0, 1, y]]), (SIZE, SIZE)))
         for name in self._stack:
             picture = lay_over(picture, layers[name])
             if over_bat:
@@ -199,6 +206,15 @@ def _cast_shadow(rng: np.random.Generator, backdrop: np.ndarray, cover: np.ndarr
     shadow = cv2.GaussianBlur(cv2.warpAffine(cover, lay, (SIZE, SIZE)), (0, 0), 1.0)
     dark = 255 - cv2.convertScaleAbs(shadow, alpha=rng.uniform(0.25, 0.65))
     return cv2.multiply(backdrop, cv2.merge([dark] * 3), scale=1 / 255)
+
+
+def _passer_by(rng: np.random.Generator, bank: Bank, scale: float, hand: np.ndarray, feet: float) -> tuple[np.ndarray, np.ndarray]:
+    """Somebody who walks or runs behind the batter: a layer with ``MARGIN`` round the crop, and pixels a frame. A cap that moves behind the
+    bat was taken for its toe by a network that had seen only people who stand."""
+    size_ratio = rng.uniform(0.55, 1.1)
+    place = hand + np.array([rng.normal(0, 0.6), feet - (1 - size_ratio) * rng.uniform(0, 0.9) + rng.normal(0, 0.08)]) * scale
+    pace = rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(0.01), np.log(0.25))) * size_ratio * scale
+    return bank.bystander_layer(rng, place + MARGIN, size_ratio * scale, SIZE + 2 * MARGIN), np.array([pace, rng.normal(0, 0.1 * abs(pace))])
 
 
 def _things_in_front(rng: np.random.Generator, bank: Bank, scale: float, hand: np.ndarray, feet: float) -> np.ndarray | None:
