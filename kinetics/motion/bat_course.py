@@ -15,9 +15,9 @@ from .bat_smear import MOMENTS, Blade, Ground, Smear
 #: How far from its course a toe may lie, standard deviation in bat lengths: at least, and in standard deviations of the course.
 _OFF, _OFF_COURSE = 0.12, 3.0
 
-#: Spread of the turn in an exposure about what the course says, rad and as part of it, before and after the shutter is known; of the change of
-#: the reach, bat lengths.
-_TURN, _OF_TURN, _STRETCH = (0.15, 0.08), (0.35, 0.15), 0.2
+#: Spread about what the course says of the turn in an exposure, rad and as part of it, before and after the shutter is known; and of the change of
+#: the reach, bat lengths and as part of it: held loosely it takes the rounded, blurred end of a smear for a bat that draws in.
+_TURN, _OF_TURN, _STRETCH, _OF_STRETCH = (0.15, 0.05), (0.35, 0.05), 0.04, 0.3
 
 #: A bat is no longer than this, and by how much the hands make it look so, bat lengths.
 _LONGEST, _LONGER = 1.08, 0.05
@@ -125,19 +125,24 @@ class Search:
     exposure : float, s
     known : bool
         The exposure was found, not guessed.
+    beside : pair of Look
+        Before and after it, by which the camera moves while the shutter is open; itself where there is none.
     """
 
-    def __init__(self, look: Look, ground: Ground, course: Course, blade: Blade, length: float, exposure: float, known: bool) -> None:
+    def __init__(
+        self, look: Look, ground: Ground, course: Course, blade: Blade, length: float, exposure: float, known: bool, beside: tuple[Look, Look]
+    ) -> None:
         self._look, self._ground, self._blade, self._length = look, ground, blade, length
-        hands, bat, sigma = course.at(look.t + np.append(MOMENTS * exposure, 0.0))
-        to_view = look.patch.to_view @ np.linalg.inv(look.patch.to_reference)
-        toes, hands = at(to_view, hands + bat), at(to_view, hands)
+        moments = np.append(MOMENTS * exposure, 0.0)
+        hands, bat, sigma = course.at(look.t + moments)
+        toes, hands = (_seen(look, beside, moments, places) for places in (hands + bat, hands))
         arm = (toes - hands) @ np.array([1.0, 1.0j])
         span = MOMENTS[-1] - MOMENTS[0]
         self._hands, self._pivot, self.told = hands[:-1], hands[-1], toes[-1]
         self._turn = float(np.angle(arm[-2] / arm[0])) / span
         self._stretch = float(np.abs(arm[-2]) - np.abs(arm[0])) / span / length
         self._turn_spread = _TURN[known] + _OF_TURN[known] * abs(self._turn)
+        self._stretch_spread = _STRETCH + _OF_STRETCH * abs(self._stretch)
         self._off = _OFF + _OFF_COURSE * float(sigma[-1]) / look.unit(length)
         self.moving = float(np.hypot(self._turn * abs(arm[-1]) / length, self._stretch))
 
@@ -187,7 +192,7 @@ class Search:
         away = (toe - self.told) / self._length
         # Student's t with 4 degrees of freedom: the course may be far off.
         expected = -2.5 * np.log1p(away @ away / (5 * self._off**2))
-        expected -= 0.5 * ((x[2] - self._turn) / self._turn_spread) ** 2 + 0.5 * ((x[3] - self._stretch) / _STRETCH) ** 2
+        expected -= 0.5 * ((x[2] - self._turn) / self._turn_spread) ** 2 + 0.5 * ((x[3] - self._stretch) / self._stretch_spread) ** 2
         expected -= 0.5 * (max(np.hypot(x[0], x[1]) - _LONGEST, 0.0) / _LONGER) ** 2
         witness = self._look.witness
         seen = 0.0 if witness is None else np.log(witness.mass(toe, 0.08) + _MISSED)
@@ -223,3 +228,10 @@ class Search:
             shift = shift + (share @ steps) * axis
             variance += share @ (steps - share @ steps) ** 2
         return shift, float(np.sqrt(variance / 2))
+
+
+def _seen(look: Look, beside: tuple[Look, Look], moments: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n, 2) px of the reference frame as they are exposed ``moments`` s from the look's time, px of its view: the camera moves on meanwhile."""
+    before, here, after = (at(np.linalg.inv(one.patch.to_reference), places) for one in (beside[0], look, beside[1]))
+    span = beside[1].t - beside[0].t
+    return at(look.patch.to_view, here + (moments[:, None] / span * (after - before) if span else 0.0))

@@ -39,8 +39,9 @@ _SAME, _SHARP = 0.12, 0.1
 #: farther off than the third.
 _NEAR, _LESS, _ELSEWHERE = 0.12, 0.05, 0.3
 
-#: Where the sharp reading says something else by this much, bat lengths, neither counts: of a slow toe, and of a fast one.
-_AT_ODDS, _AT_ODDS_FAST = 0.08, 0.15
+#: Where the sharp reading says something else by this much, bat lengths, of a slow toe, and of a fast one, neither counts, unless the network puts
+#: this share of its mass where the smear was read.
+_AT_ODDS, _AT_ODDS_FAST, _BACKED = 0.08, 0.15, 0.5
 
 #: The blade's colour is learned from bats of at least this contrast and at most this width, rad, in so many pictures.
 _CONTRAST, _NARROW, _PICTURES = 0.6, 0.35, 3
@@ -77,8 +78,16 @@ def read_stroke(
     blade = _blade(looks, verdicts, length)
     if blade is not None:
         interval = float(np.median(np.diff([look.t for look in looks])))
-        for fast in _fast(looks, verdicts, length, interval):
-            _Stroke(looks, verdicts, length, pose, blade, interval, fast).settle(verdicts, anchors, tick)
+        strokes = [_Stroke(looks, verdicts, length, pose, blade, interval, fast) for fast in _fast(looks, verdicts, length, interval)]
+        open_, known = _OPEN, False
+        for _ in range(_ROUNDS):
+            for stroke in strokes:
+                stroke.read(open_, known, anchors, tick)
+            parts = [part for stroke in strokes for part in stroke.open_parts()]
+            if not known and len(parts) >= _SMEARS:
+                open_, known = float(np.clip(np.median(parts), 0.05, 1.0)), True
+        for stroke in strokes:
+            stroke.write_down(verdicts)
     return verdicts
 
 
@@ -139,24 +148,36 @@ class _Stroke:
                 self._old[k], self._old_sigma[k] = look.in_reference(verdict.place), max(verdict.sigma / length, _SHARPEST)
         #: (n, 2) px of the reference frame, and (n,) bat lengths: as it stands.
         self._toe, self._sigma = self._old.copy(), self._old_sigma.copy()
-        self._open, self._bats, self._grounds = _OPEN, outlines(looks, length), {}
+        self._open, self._known, self._bats, self._grounds = _OPEN, False, outlines(looks, length), {}
+        self._course: Course | None = None
+        self._reads: dict[int, Read] = {}
 
-    def settle(self, verdicts: list[Verdict | None], anchors: Mapping[int, np.ndarray], tick: Callable[[], None]) -> None:
-        """Read all, tell the course anew, and again; then write down what was found."""
-        reads: dict[int, Read] = {}
-        for again in range(_ROUNDS):
-            if np.isfinite(self._toe[:, 0]).sum() < SHORTEST + 4:
-                return
-            course = Course(self._t, self._hands, self._toe, self._hands_sigma, self._sigma * self._unit)
-            if again == 1:
-                self._open = self._shutter(course, reads)
-            for k in self._fast:
-                if self._looks[k].patch.frame not in anchors and course.reaches(self._t[k]):
-                    reads[k] = self._read(course, k, reads.get(k))
-                    tick()
-            for k, read in reads.items():
-                self._toe[k], self._sigma[k] = self._joined(k, read)
-        for k, read in reads.items():
+    def read(self, open_: float, known: bool, anchors: Mapping[int, np.ndarray], tick: Callable[[], None]) -> None:
+        """Tell the course by the toes as they stand, and read all again; ``open_`` is the part of the frame's time that the shutter is open,
+        found by smears or not."""
+        if np.isfinite(self._toe[:, 0]).sum() < SHORTEST + 4:
+            return
+        self._open, self._known = open_, known
+        self._course = Course(self._t, self._hands, self._toe, self._hands_sigma, self._sigma * self._unit)
+        for k in self._fast:
+            if self._looks[k].patch.frame not in anchors and self._course.reaches(self._t[k]):
+                self._reads[k] = self._look_again(self._course, k, self._reads.get(k))
+                tick()
+        for k, read in self._reads.items():
+            self._toe[k], self._sigma[k] = self._joined(k, read)
+
+    def open_parts(self) -> list[float]:
+        """Parts of the frame's time that the shutter is open, by how wide the smears of fast turns are."""
+        parts = []
+        for k, read in self._reads.items():
+            turn = self._course.turn(self._t[k] - 0.5 * self._interval, self._t[k] + 0.5 * self._interval)
+            if read.good and abs(turn) > _TURNING:
+                parts.append(read.turn / turn)
+        return parts
+
+    def write_down(self, verdicts: list[Verdict | None]) -> None:
+        """Put into the verdicts what was found."""
+        for k, read in self._reads.items():
             verdict, look = verdicts[self._first + k], self._looks[k]
             if np.array_equal(self._toe[k], self._old[k], equal_nan=True):
                 continue
@@ -168,12 +189,13 @@ class _Stroke:
                 confidence = max(0.5, 0.0 if verdict is None else verdict.confidence)
                 verdicts[self._first + k] = Verdict(True, agreed, False, 0.0, look.in_view(self._toe[k]), confidence, sigma)
 
-    def _read(self, course: Course, k: int, before: Read | None) -> Read:
+    def _look_again(self, course: Course, k: int, before: Read | None) -> Read:
         """The likeliest smear of one look; the one before where nothing has changed."""
         look = self._looks[k]
         if k not in self._grounds:
             self._grounds[k] = Ground(self._all, self._first + k, self._bats, *draw_limbs(self._pose, look.patch, self._length))
-        search = Search(look, self._grounds[k], course, self._blade, self._length, self._open * self._interval, before is not None)
+        beside = self._looks[max(k - 1, 0)], self._looks[min(k + 1, len(self._looks) - 1)]
+        search = Search(look, self._grounds[k], course, self._blade, self._length, self._open * self._interval, self._known, beside)
         starts = [] if before is None else [before.toe]
         if before is not None and before.good:
             settled = np.linalg.norm(search.told - before.told) < _SETTLED * self._length
@@ -190,7 +212,9 @@ class _Stroke:
         same = np.linalg.norm(found - old) < _SAME * self._unit[k]
         slow = read.moving < SLOW
         good = read.good and not (slow and self._elsewhere(k, read.toe))
-        if good and np.linalg.norm(found - self._sharp[k]) > (_AT_ODDS if slow else _AT_ODDS_FAST) * self._unit[k]:
+        at_odds = np.linalg.norm(found - (self._sharp[k] if slow else old)) > (_AT_ODDS if slow else _AT_ODDS_FAST) * self._unit[k]
+        witness = self._looks[k].witness
+        if good and at_odds and (witness is None or witness.mass(read.toe) < _BACKED):
             return np.full(2, np.nan), np.nan
         if good and same:
             sigma = np.hypot(sigma, read.sigma)  # its edges are as smeared as what was drawn
@@ -210,15 +234,6 @@ class _Stroke:
         off = np.linalg.norm(look.toe - toe, axis=1) / self._length
         here, there = (look.score[part].max(initial=-np.inf) for part in (off < _NEAR, off > _ELSEWHERE))
         return bool(np.isfinite(here) and here < there - _LESS)
-
-    def _shutter(self, course: Course, reads: Mapping[int, Read]) -> float:
-        """Part of the frame's time that the shutter is open, by how wide the smears are."""
-        parts = []
-        for k, read in reads.items():
-            turn = course.turn(self._t[k] - 0.5 * self._interval, self._t[k] + 0.5 * self._interval)
-            if read.good and abs(turn) > _TURNING:
-                parts.append(read.turn / turn)
-        return float(np.clip(np.median(parts), 0.05, 1.0)) if len(parts) >= _SMEARS else self._open
 
 
 def _hands(look: Look) -> tuple[np.ndarray, float]:
