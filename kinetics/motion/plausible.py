@@ -40,7 +40,7 @@ READ = 0.07
 SKIPPED = 0.15
 
 #: A peak of such tips whose sigma is a larger part of it is not told.
-VAGUE = 0.3
+VAGUE = 0.25
 
 #: Nor one that is so many times what was measured anywhere: of a pulse 0.1 s wide at half its height two frames missing at 25 a second leave
 #: neighbours at 1 / 2.7 of its top, and a curve that leaps higher out of its neighbours has nothing to rest on.
