@@ -18,7 +18,7 @@ from .spline import SHORTEST
 
 #: A toe is fast when it moves by this much from frame to frame, bat lengths; a gap between accepted toes is looked into when it is no longer than
 #: so many pictures and this near to a fast one; pictures on both sides from which the course is told.
-_FAST, _GAP, _BESIDE, _AROUND = 0.2, 8, 4, 12
+_FAST, _GAP, _BESIDE, _AROUND = 0.2, 12, 4, 12
 
 #: Standard deviations of the hands, bat lengths: as the network sees them where it is sure, and as the pose does; least of an accepted toe.
 _SEEN, _POSED, _GRIP_SURE, _SHARPEST = 0.04, 0.12, 0.5, 0.02
