@@ -15,7 +15,7 @@ from .clock import shot_clock, stretch_sigma
 from .hands import hand_speed
 from .joints import DEGREE, WINDOW, JointMotion, measure_joints
 from .phases import IMPACT_SPREAD, Impact, Phases, find_phases
-from .plausible import blur_flag, doubt_peak, impossible_tips, repeats_flag, unseen_flag, widen_read, widen_unseen
+from .plausible import blur_flag, doubt_peak, impossible_tips, marks_flag, repeats_flag, unseen_flag, widen_read, widen_unseen
 from .pose_track import POSE_SOURCE
 from .scale import Scale, Yardstick, choose_scale, local_heights, scale_from_body
 from .spline import SHORTEST
@@ -226,7 +226,9 @@ def measure_swing(
     if hopeless:
         flags.insert(0, "Nothing was measured: what was followed can't be this batter's bat; mark the tip in a few frames, or give a mask of the bat.")
     swing = None if hopeless else _estimate(clock, hands, clean, track, camera, used, method, window, degree, impact, draws, seed, refused.any())
-    refused[used] |= False if swing is None else swing.refused
+    if swing is not None:
+        flags.extend(marks_flag(np.asarray(track.source)[used] == "mark", swing.refused, used))
+        refused[used] |= swing.refused
     if hopeless:
         refused = np.isfinite(track.tip[:, 0])
         clean = np.full_like(tip, np.nan)

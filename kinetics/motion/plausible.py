@@ -109,6 +109,25 @@ def impossible_tips(t: np.ndarray, hands: np.ndarray, tip: np.ndarray, heights: 
     return refused, tuple(said), bool(refused.sum() > TOO_MANY * count)
 
 
+def marks_flag(marked: np.ndarray, refused: np.ndarray, frames: np.ndarray) -> tuple[str, ...]:
+    """Which of the user's marks the swing left out as outliers.
+
+    Parameters
+    ----------
+    marked, refused : (N,) bool
+        Tips that a person marked; and those that the tips beside them speak against.
+    frames : (N,) int
+        Their frames.
+    """
+    odd = frames[marked & refused]
+    if not len(odd):
+        return ()
+    if len(odd) == 1:
+        return (f"The mark in frame {odd[0]} doesn't fit the tips beside it and was left out: put it right, or mark the frames beside it as well.",)
+    named = f"{', '.join(map(str, odd[:-1]))} and {odd[-1]}"
+    return (f"The marks in frames {named} don't fit the tips beside them and were left out: put them right, or mark the frames beside them as well.",)
+
+
 def _flying(t: np.ndarray, tip: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Samples that are reached and left faster than a bat flies, while their neighbours are near each other."""
     out = np.zeros(len(t), bool)

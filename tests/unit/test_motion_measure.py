@@ -351,3 +351,17 @@ def test_a_peak_of_another_moment_than_the_stroke_s_is_not_told():
     assert hidden_stroke(clock, hands, sigma, tip, 1.6) == ""  # seen: it stands
     assert hidden_stroke(clock, hands, sigma, lost, 1.44) == ""  # the same stroke, its rise: flagged as unseen, not refused
     assert hidden_stroke(clock, hands, np.full(60, 90.0), lost, 0.9) == ""  # the hands' noise explains the difference
+
+
+def test_marks_that_the_swing_leaves_out_are_named(drive):
+    track, pose, camera, _ = drive
+    tip, source = track.tip.copy(), track.source.copy()
+    odd = np.flatnonzero(np.isfinite(tip[:, 0]))[[10, 40]]
+    source[odd] = "mark"
+    assert not any("mark in frame" in flag for flag in measure_swing(replace(track, source=source), pose, camera, unit="px", **FEW).flags)
+    tip[odd[0]] += 40.0
+    assert any(f"The mark in frame {odd[0]} doesn't fit" in flag for flag in measure_swing(replace(track, tip=tip, source=source), pose, camera, unit="px", **FEW).flags)
+    tip[odd[1]] += 40.0
+    found = measure_swing(replace(track, tip=tip, source=source), pose, camera, unit="px", **FEW)
+    assert any(f"The marks in frames {odd[0]} and {odd[1]} don't fit" in flag for flag in found.flags)
+    assert np.isnan(found.tip[odd]).all() and (found.status[odd] == "refused").all()
