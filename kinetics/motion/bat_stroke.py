@@ -35,6 +35,9 @@ _SETTLED, _SAME_OPEN = 0.04, 0.1
 #: Toes nearer than this are the same, and a smear shorter than this is none, bat lengths.
 _SAME, _SHARP = 0.12, 0.1
 
+#: Standard deviation, bat lengths, that is added to what was read where the smear bears it out only weakly.
+_UNSURE = 0.05
+
 #: A slow toe counts only where the wedge that ends there, within so many bat lengths, scores no more than this less than one that ends elsewhere,
 #: farther off than the third.
 _NEAR, _LESS, _ELSEWHERE = 0.12, 0.05, 0.3
@@ -216,17 +219,18 @@ class _Stroke:
         witness = self._looks[k].witness
         if good and at_odds and (witness is None or witness.mass(read.toe) < _BACKED):
             return np.full(2, np.nan), np.nan
-        if good and same:
-            sigma = np.hypot(sigma, read.sigma)  # its edges are as smeared as what was drawn
-            share = sigma**2 / (sigma**2 + read.sigma**2)
-            # Both look at the same pixels: their errors don't average out.
-            return old + share * (found - old), share * read.sigma + (1 - share) * sigma
-        if good:
+        if good and not same:
             return found, read.sigma
         on_course = np.linalg.norm(self._looks[k].in_reference(read.told) - old) <= ON_COURSE * self._unit[k]
-        if read.moving >= _SHARP and (read.doubtful or not (same or on_course)):
+        if not good and read.moving >= _SHARP and (read.doubtful or not (same or on_course)):
             return np.full(2, np.nan), np.nan
-        return old, sigma
+        if not same:
+            return old, np.hypot(sigma, _UNSURE)
+        sigma = np.hypot(sigma, read.sigma)  # its edges are as smeared as what was drawn
+        smeared = read.sigma if good else np.hypot(read.sigma, _UNSURE)
+        share = sigma**2 / (sigma**2 + smeared**2)
+        # Both look at the same pixels: their errors don't average out.
+        return old + share * (found - old), share * smeared + (1 - share) * sigma
 
     def _elsewhere(self, k: int, toe: np.ndarray) -> bool:
         """Whether what moved makes a clearly better bat that ends elsewhere."""
