@@ -221,9 +221,12 @@ class _Stroke:
             return np.full(2, np.nan), np.nan
         if good and not same:
             return found, read.sigma
-        on_course = np.linalg.norm(self._looks[k].in_reference(read.told) - old) <= ON_COURSE * self._unit[k]
-        if not good and read.moving >= _SHARP and (read.doubtful or not (same or on_course)):
-            return np.full(2, np.nan), np.nan
+        if not good and read.moving >= _SHARP:
+            on_course = np.linalg.norm(self._looks[k].in_reference(read.told) - old) <= ON_COURSE * self._unit[k]
+            # A course goes through whatever it was told by, two wrong toes in a row as well.
+            borne_out = witness is None or np.isnan(old[0]) or witness.mass(self._looks[k].in_view(old), 0.15) >= AGREED
+            if read.doubtful or not (same or on_course) or not borne_out:
+                return np.full(2, np.nan), np.nan
         if not same:
             return old, np.hypot(sigma, _UNSURE)
         sigma = np.hypot(sigma, read.sigma)  # its edges are as smeared as what was drawn
